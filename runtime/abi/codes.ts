@@ -1,0 +1,101 @@
+/**
+ * The one table of error codes. Both sides share it; README's error reference is generated from it.
+ * A code is stable: its meaning may be sharpened, never changed.
+ */
+
+/** Whose fault it is, and so who has to act. */
+export type Owner = 'operator' | 'policy' | 'tool' | 'approver' | 'upstream' | 'tollgate'
+
+export type CodeEntry = {
+  readonly owner: Owner
+  /** The same call or run may succeed later without any change. */
+  readonly retryable: boolean
+  /** Exit code of the CLI when a run ends with it. */
+  readonly exit: number
+  /** Status of the HTTP API when a run ends with it. */
+  readonly http: number
+  readonly meaning: string
+  /** What the reader can do. */
+  readonly remedy: string
+}
+
+const entry = (owner: Owner, exit: number, http: number, meaning: string, remedy: string, retryable = false): CodeEntry =>
+  Object.freeze({ owner, exit, http, retryable, meaning, remedy })
+
+export const CODES = Object.freeze({
+  CONFIG_POLICY_INVALID: entry('operator', 2, 400, 'The policy document breaks its schema.', 'Mend each problem that the message lists; `tollgate check FILE` shows them again.'),
+  CONFIG_POLICY_SYNTAX: entry('operator', 2, 400, 'The policy is not well-formed YAML or JSON.', 'Mend the syntax at the line that the message names.'),
+  CONFIG_NOT_BUILT: entry('operator', 2, 400, 'The policy uses a key that this version does not enforce yet.', 'Remove the key: Tollgate refuses what it cannot enforce.'),
+  CONFIG_FILE_UNREADABLE: entry('operator', 2, 400, 'A file that was named cannot be read.', 'Check the path and its permissions.'),
+  CONFIG_SECRET_MISSING: entry('operator', 2, 400, 'A secret that the policy names has no value.', 'Set the environment variable or create the file that the policy names.'),
+  CONFIG_HOST_TOOL_UNKNOWN: entry('operator', 2, 400, 'The policy grants a host tool that the host does not have.', 'Pass the tool to createTollgate or with --tools, or remove the grant.'),
+  CONFIG_INPUT_INVALID: entry('operator', 2, 400, 'The input of the run is not JSON, or is too large.', 'Pass one JSON value; in a shell, quote it.'),
+  CONFIG_USAGE: entry('operator', 2, 400, 'A function or a command was called with arguments that do not fit.', 'See the docstring, or the command with --help.'),
+  CONFIG_NODE_UNFIT: entry('operator', 2, 500, 'This Node release cannot run Tollgate.', 'Use Node 24 or newer; Node 26 is what the project is tested with.'),
+  CONFIG_ENGINE_UNSAFE: entry('operator', 2, 500, 'The installed isolated-vm has a known escape.', 'Install isolated-vm 7.0.1 or newer.'),
+  CONFIG_STATE_UNUSABLE: entry('operator', 2, 500, 'The state folder cannot be opened or was written by a newer version.', 'Check its path, its permissions and the version of Tollgate.'),
+
+  DENIED_NOT_GRANTED: entry('policy', 3, 403, 'The policy does not grant this op.', 'Grant it under permissions, if the tool should have it.'),
+  DENIED_URL: entry('policy', 3, 403, 'The URL is malformed or carries something that is never sent (credentials, control characters, an encoded slash).', 'Send a plain absolute URL.'),
+  DENIED_DOMAIN: entry('policy', 3, 403, 'No entry of allowed_domains matches scheme, host and port.', 'Add the domain to permissions.http.allowed_domains.'),
+  DENIED_METHOD: entry('policy', 3, 403, 'The domain is allowed, but not with this method.', 'List the method in the entry of the domain.'),
+  DENIED_PATH: entry('policy', 3, 403, 'The domain is allowed, but not this path.', 'List the path in the entry of the domain.'),
+  DENIED_QUERY: entry('policy', 3, 403, 'A query parameter is not in the list of the domain.', 'List its name under query.'),
+  DENIED_HEADER: entry('policy', 3, 403, 'The guest may not set this header, or its name or value is malformed.', 'List the header in the entry of the domain; credentials belong under secrets.'),
+  DENIED_ADDRESS: entry('policy', 3, 403, 'The host name resolves to an address that is private, loopback, link-local or reserved.', 'List the network under private_networks, if that is meant.'),
+  DENIED_REDIRECT: entry('policy', 3, 403, 'The answer redirects to a place that the policy does not allow, or too often.', 'Allow the place, or raise max_redirects.'),
+  DENIED_ARGUMENT: entry('policy', 3, 403, 'An argument of the host tool does not fit the pattern of its grant.', 'Widen args of the grant, if that is meant.'),
+  DENIED_SECRET_HOST: entry('policy', 3, 403, 'A secret would leave to a host that it is not meant for.', 'List the host under hosts of the secret.'),
+
+  LIMIT_TOOL_CALLS: entry('policy', 4, 429, 'The run or its task made as many calls as max_tool_calls allows.', 'Raise limits.max_tool_calls, or make fewer calls.'),
+  LIMIT_DURATION: entry('policy', 4, 429, 'The run or its task took as long as max_duration_seconds allows.', 'Raise limits.max_duration_seconds.'),
+  LIMIT_CPU: entry('policy', 4, 429, 'The run used as much CPU time as max_cpu_seconds allows.', 'Raise limits.max_cpu_seconds.'),
+  LIMIT_MEMORY: entry('policy', 4, 429, 'The run needed more memory than max_memory_mb allows.', 'Raise limits.max_memory_mb.'),
+  LIMIT_COST: entry('policy', 4, 429, 'The next call could cost more than is left of max_cost_usd.', 'Raise limits.max_cost_usd.'),
+  LIMIT_OP_CALLS: entry('policy', 4, 429, 'A host tool was called as often as max_calls of its grant allows.', 'Raise max_calls of the grant.'),
+  LIMIT_RATE: entry('policy', 4, 429, 'Calls came faster than the rate of the grant allows.', 'Wait, or raise rate.', true),
+  LIMIT_REQUEST_SIZE: entry('policy', 4, 413, 'The request is larger than max_request_size_kb.', 'Send less, or raise the limit.'),
+  LIMIT_RESPONSE_SIZE: entry('policy', 4, 413, 'The decoded answer is larger than max_response_size_kb.', 'Ask for less, or raise the limit.'),
+  LIMIT_EGRESS: entry('policy', 4, 413, 'The bytes sent to one destination would pass max_egress_kb.', 'Send less, or raise the limit.'),
+  LIMIT_OUTPUT: entry('policy', 4, 413, "The tool's value is larger than max_output_kb.", 'Return less, or raise the limit.'),
+  LIMIT_TIMERS: entry('policy', 4, 429, 'The run set more timers than it may.', 'Set fewer timers.'),
+  LIMIT_TASK_BUSY: entry('policy', 4, 409, 'Another process runs this task; its limits can only be kept by one at a time.', 'Wait until that run ends, or use another task.', true),
+
+  APPROVAL_DENIED: entry('approver', 5, 403, 'A human refused the call.', 'Ask for something else.'),
+  APPROVAL_EXPIRED: entry('approver', 5, 403, 'Nobody decided before the approval ticket expired.', 'Ask again.', true),
+  APPROVAL_UNAVAILABLE: entry('approver', 5, 403, 'The call needs approval, and nobody is there to give it.', 'Pass an approve callback, or run the CLI in a terminal.'),
+  APPROVAL_MISMATCH: entry('approver', 5, 409, 'What would be executed is not what was approved, or the approval was used already.', 'Ask again for what is to be done now.'),
+
+  GUEST_THREW: entry('tool', 1, 422, 'The tool threw an error, or its promise was rejected.', 'See the message and the stack of the tool.'),
+  GUEST_SYNTAX: entry('tool', 1, 422, 'The tool does not parse.', 'Mend the syntax at the line that the message names.'),
+  GUEST_IMPORT: entry('tool', 1, 422, 'The tool imports a module, and there is none inside.', 'Put all code into one file; use the capabilities instead of Node built-ins.'),
+  GUEST_NO_DEFAULT_EXPORT: entry('tool', 1, 422, 'The tool has no default export, or it is not a function.', 'export default (input, capabilities) => …'),
+  GUEST_UNPASSABLE: entry('tool', 1, 422, 'A value cannot cross: it is not plain JSON data, or it is too large or too deep.', 'Pass strings, finite numbers, booleans, null, arrays and plain objects.'),
+  GUEST_ARGUMENTS: entry('tool', 1, 422, 'The arguments of a call do not fit its schema.', 'See the message for the argument and what it should be.'),
+  GUEST_CRASHED: entry('tool', 1, 422, 'The tool ended its own process.', 'Mend the tool: it made V8 abort.'),
+  GUEST_BREACH: entry('tool', 1, 422, 'The cage sent what no cage sends; it was killed.', 'Treat the tool as hostile.'),
+
+  UPSTREAM_DNS: entry('upstream', 6, 502, 'The host name could not be resolved.', 'Check the name; try later.', true),
+  UPSTREAM_UNREACHABLE: entry('upstream', 6, 502, 'The connection was refused, reset or could not be secured.', 'Try later.', true),
+  UPSTREAM_TIMEOUT: entry('upstream', 6, 504, 'The other side took longer than timeout_seconds.', 'Try later, or raise the timeout.', true),
+  UPSTREAM_PROTOCOL: entry('upstream', 6, 502, 'The answer breaks its protocol or its encoding.', 'See who answers there.'),
+  UPSTREAM_TOOL_FAILED: entry('upstream', 6, 502, 'The host tool threw an error.', 'See the log of the host.'),
+  UPSTREAM_TOOL_RESULT: entry('upstream', 6, 502, 'The result of the host tool breaks its own output schema.', 'Mend the host tool.'),
+
+  REPLAY_DIVERGENCE: entry('tool', 7, 409, 'On replay the guest asked for something else than it did.', 'The code, the input or the kernel changed; start a new run.'),
+  IDEMPOTENCY_CONFLICT: entry('tool', 7, 409, 'The idempotency key was used before with other arguments.', 'Use one key for one thing.'),
+  IDEMPOTENCY_UNCERTAIN: entry('upstream', 7, 409, 'An earlier attempt under this key may have happened; nobody knows.', 'Look at the other side, then use a new key.'),
+
+  INTERNAL_ERROR: entry('tollgate', 70, 500, 'A defect in Tollgate.', 'Report it.'),
+  INTERNAL_CAGE_LOST: entry('tollgate', 70, 500, 'The cage ended without a cause of its own.', 'Run again.', true),
+  INTERNAL_CAGE_START: entry('tollgate', 70, 500, 'No cage could be started.', 'See the message; `npm run build` makes the entry of the cage.'),
+  INTERNAL_STORE: entry('tollgate', 70, 500, 'The journal could not be written, so the call did not happen.', 'Check the disk under the state folder.', true),
+} satisfies Record<string, CodeEntry>)
+
+export type Code = keyof typeof CODES
+
+/** Whether a text is one of the codes; for texts that came from outside. */
+export const isCode = (text: string): text is Code => Object.hasOwn(CODES, text)
+
+/** These end the run even when the guest catches the error. */
+export const FATAL_CODES: ReadonlySet<Code> = new Set<Code>(['LIMIT_TOOL_CALLS', 'LIMIT_COST', 'LIMIT_CPU', 'LIMIT_MEMORY', 'LIMIT_DURATION'])

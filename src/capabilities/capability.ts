@@ -1,0 +1,161 @@
+import type { z } from 'zod'
+import type { Code } from '../../runtime/abi/codes.ts'
+import type { Effect } from '../../runtime/abi/ops.ts'
+
+/**
+ * What a capability is to the rest of Tollgate. One folder implements it: ops.ts (names, argument schemas), grant.ts (the
+ * schema of its policy entry and the pure judgement), driver.ts (the I/O). One line in registry.ts makes it known.
+ */
+export interface Capability {
+  /** The key under `permissions`, the prefix of its ops and the property that the guest holds. */
+  readonly name: string
+  /** Strict schema of the policy entry, defaults included. `null` and absent never reach it: they grant nothing. */
+  readonly schema: z.ZodType
+  /** Turns a parsed entry into frozen matchers. Pure. Throws CONFIG_* for what no schema can say. */
+  compile(document: unknown, environment: GrantEnvironment): Grant
+  /** Opens the I/O side for one run. Called at the first call that needs it. */
+  openDriver(grant: Grant, setting: DriverSetting): Driver
+}
+
+/** What a grant may know of the rest of the policy when it is compiled. */
+export type GrantEnvironment = {
+  /** Names under `secrets`, with the hosts that each may go to (undefined: any host that the grant allows). */
+  readonly secretHosts: ReadonlyMap<string, readonly string[] | undefined>
+  /** `prices`, in micro-dollars. */
+  readonly prices: Prices
+  /** Reports what is odd but not wrong; shown by check and recorded. */
+  warn(path: string, message: string): void
+}
+
+export type Prices = { readonly cpuSecondMicroUsd: number; readonly httpCallMicroUsd: number; readonly egressMbMicroUsd: number }
+
+/** An op that this grant yields, with what the broker needs to decode a call of it. */
+export type GrantedOp = {
+  readonly name: string
+  /** Where the guest finds the stub: `['http', 'request']`. */
+  readonly path: readonly string[]
+  readonly arguments: z.ZodType
+}
+
+/** A compiled policy entry: immutable, pure. */
+export interface Grant {
+  readonly capability: string
+  readonly ops: readonly GrantedOp[]
+  /**
+   * Judges one call. Synchronous and pure: the same arguments give the same judgement.
+   * Throws a TollgateError DENIED_* (with rule, hint and change) for what the grant does not allow.
+   */
+  judge(op: string, args: unknown): Judgement
+  /** Compiles an entry of human_in_loop that speaks of this capability; undefined when it does not. */
+  actionPattern(text: string): ((judgement: Judgement) => boolean) | undefined
+  /** The grant in plain words, one sentence each. */
+  explain(): readonly string[]
+  /** Bounds for `explain`: what a run could do at most through this grant, given as many calls as it likes. */
+  worstCase(): WorstCase
+}
+
+export const CATEGORIES = ['message', 'payment', 'delete', 'credential', 'publish', 'admin'] as const
+export type Category = (typeof CATEGORIES)[number]
+export type Ask = 'always' | 'never' | 'once_per_run'
+export type IdempotencyClass = 'idempotent' | 'keyed' | 'at_most_once'
+
+/** What authorize found out about a call; everything that later steps act on. */
+export type Judgement = {
+  readonly op: string
+  /** The part of the policy that allowed it. */
+  readonly rule: string
+  readonly effect: Effect
+  readonly categories: readonly Category[]
+  /** What the grant says about asking; absent = the default by effect and category. */
+  readonly ask?: Ask
+  /** One line that names what will be done, canonical and free of control characters: `POST https://api.company.com/v1/orders`. */
+  readonly subject: string
+  /** What would be executed. Frozen; it is this object that is approved (by digest) and performed. JSON data. */
+  readonly request: unknown
+  /** Worst case of the price of this call. */
+  readonly costMicroUsd: number
+  /** Other budgets that this call draws on. */
+  readonly quotas: readonly Quota[]
+  readonly idempotency: IdempotencyClass
+  /** For how long a receipt of a keyed op proves anything, in milliseconds. */
+  readonly keyTtlMs?: number
+}
+
+/** A draw on a named meter. Held before the work, settled after it. */
+export type Quota = {
+  /** Unique within the run: `http.egress:api.company.com`. */
+  readonly meter: string
+  readonly amount: number
+  readonly max: number
+  /** Set for a rate: the sum within this window; without it, the sum over the scope. */
+  readonly windowMs?: number
+  /** `task` (the default): every run of the task draws on it. */
+  readonly scope?: 'run' | 'task'
+  readonly code: Code
+  readonly rule: string
+}
+
+export type WorstCase = {
+  /** Most calls, where the grant itself bounds them. */
+  readonly callsMax?: number
+  /** Most bytes out, by destination. */
+  readonly egressBytesMax: Readonly<Record<string, number>>
+  /** Highest price of one call. */
+  readonly callMicroUsdMax: number
+  /** Most calls with an effect that need nobody's approval; undefined = as many as max_tool_calls. */
+  readonly unattendedEffectsMax?: number
+}
+
+/** What a driver is opened with. Powers are the Node objects that do I/O; only src/run puts them together. */
+export type DriverSetting = {
+  readonly powers: unknown
+  readonly principal: string
+  readonly runId: string
+  /** Resolved secrets by name. */
+  readonly secrets: ReadonlyMap<string, ResolvedSecret>
+}
+
+export type SecretSigner =
+  | { readonly kind: 'bearer' }
+  | { readonly kind: 'basic'; readonly username: string }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'none' }
+
+export type ResolvedSecret = {
+  readonly name: string
+  readonly value: string
+  readonly signer: SecretSigner
+  /** Host patterns that it may leave to; undefined: wherever the grant sends it. */
+  readonly hosts: readonly string[] | undefined
+}
+
+/** The I/O of one capability within one run. */
+export interface Driver {
+  /** Performs what was judged. Throws DENIED_*, LIMIT_* and UPSTREAM_* errors; checks policy again on the final facts. */
+  perform(judgement: Judgement, context: PerformContext): Promise<Outcome>
+  /** Releases everything; called once, at the end of the run. */
+  close(): Promise<void>
+}
+
+export type PerformContext = {
+  /** Fires at the deadline of the run, or when it is cancelled. */
+  readonly signal: AbortSignal
+  readonly runId: string
+  readonly taskId: string
+  readonly principal: string
+  /** The guest's key, or one derived from run, call, op and arguments. */
+  readonly idempotencyKey: string
+  /** Draws further on a quota while the work goes on (a redirect hop sends bytes too). Throws its LIMIT_* code. */
+  draw(quota: Quota): void
+}
+
+export type Outcome = {
+  /** JSON data; sealed (bounded, redacted) by the broker before it reaches the guest. */
+  readonly value: unknown
+  readonly ingressBytes: number
+  readonly egressBytes: number
+  /** What it really cost; absent = the judgement's worst case. */
+  readonly costMicroUsd?: number
+  /** For the audit record: resolved address, status, hops. Flat and short. */
+  readonly facts?: Readonly<Record<string, string | number | boolean>>
+}

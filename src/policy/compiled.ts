@@ -1,0 +1,46 @@
+import type { Grant, Judgement, Prices, SecretSigner } from '../capabilities/capability.ts'
+
+/** The compiled policy: frozen, pure, named by its digest. Made by compile.ts. */
+export type CompiledPolicy = {
+  /** `sha256:` + 64 hex digits over the canonical form, after defaults. */
+  readonly digest: string
+  readonly name: string | undefined
+  /** The canonical form itself (JSON text), as the digest covers it. */
+  readonly canonical: string
+  /** By capability name; a capability that is not granted has no entry. */
+  readonly grants: ReadonlyMap<string, Grant>
+  readonly limits: Limits
+  /** Fractions of maxCostMicroUsd, ascending, each without repeats. */
+  readonly costAlerts: readonly number[]
+  readonly prices: Prices
+  readonly secrets: ReadonlyMap<string, SecretDeclaration>
+  readonly approval: ApprovalRules
+  /** Why a judged call needs a human, or undefined when it does not. */
+  needsApproval(judgement: Judgement): ApprovalReason | undefined
+  readonly warnings: readonly PolicyWarning[]
+}
+
+export type Limits = {
+  readonly maxToolCalls: number
+  readonly maxDurationMs: number
+  readonly maxCostMicroUsd: number
+  readonly maxCpuMs: number
+  readonly maxMemoryMb: number
+  readonly maxConcurrentCalls: number
+  readonly maxLogBytes: number
+  readonly maxOutputBytes: number
+}
+
+export type SecretDeclaration = {
+  readonly name: string
+  readonly source: { readonly kind: 'env'; readonly variable: string } | { readonly kind: 'file'; readonly path: string }
+  readonly signer: SecretSigner
+  readonly hosts: readonly string[] | undefined
+}
+
+export type ApprovalRules = { readonly ttlMs: number; readonly requesterMayApprove: boolean }
+
+/** `rule` is the policy path that asks; `oncePerRun`: one approval covers later calls of the same op and subject in the run. */
+export type ApprovalReason = { readonly rule: string; readonly oncePerRun: boolean }
+
+export type PolicyWarning = { readonly path: string; readonly message: string }
