@@ -1,0 +1,61 @@
+import type { ApproveCallback } from '../approval/ticket.ts'
+import type { HostTool } from '../capabilities/tools/define-tool.ts'
+import type { CompiledPolicy } from '../policy/compiled.ts'
+import type { AuditRecord, AuditVerdict } from '../audit/record.ts'
+import type { RunEvent, RunResult } from './result.ts'
+import type { Powers } from './powers.ts'
+
+export type TollgateOptions = {
+  /** Folder of the state (runs, journal, audit, tickets). Default `.tollgate`; `:memory:` keeps nothing. */
+  state?: string
+  /** Host tools that policies may grant by name. */
+  tools?: readonly HostTool[]
+  /** Decides approval tickets. Without it every call that needs approval is refused. */
+  approve?: ApproveCallback
+  /** Receives every audit record after it was kept, through pino: a file path, or `stderr`. */
+  auditLog?: string
+  /** Replaces single powers (the resolver, the dialler, the clock), for embedders with their own DNS and for tests. */
+  powers?: Partial<Powers>
+  /** Cages kept started and unbound. Default 1. */
+  spareCages?: number
+  /** Runs that go on at once; more wait. Default: twice the processors. */
+  concurrentRunsMax?: number
+  onEvent?: (event: RunEvent) => void
+}
+
+export type RunOptions = {
+  /** The tool: its source, or a file that holds it. Exactly one of the two. */
+  code?: string
+  file?: string
+  /** A document, the path of a file, or what definePolicy returned. */
+  policy: string | object | CompiledPolicy
+  /** JSON data handed to the tool. Default null. */
+  input?: unknown
+  /** On whose behalf. Default `local`. */
+  principal?: string
+  /** Joins runs: the limits of the policy hold for all runs of a task together. */
+  task?: string
+  idempotencyKey?: string
+  /** Cancels the run. */
+  signal?: AbortSignal
+  onEvent?: (event: RunEvent) => void
+  /** Decides the tickets of this run instead of the callback of the Tollgate. */
+  approve?: ApproveCallback
+}
+
+export interface Tollgate extends AsyncDisposable {
+  /** Runs a tool. Resolves for everything that the guest or the world did; rejects (CONFIG_USAGE) only when it is misused. */
+  run(options: RunOptions): Promise<RunResult>
+  readonly runs: {
+    get(runId: string): Promise<RunResult | undefined>
+    /** Newest first. */
+    list(filter?: { task?: string; limit?: number }): Promise<RunResult[]>
+  }
+  readonly audit: {
+    read(filter?: { runId?: string; limit?: number }): Promise<AuditRecord[]>
+    /** Recomputes every chain; names the first position that does not fit. */
+    verify(): Promise<AuditVerdict>
+  }
+  /** Waits for the runs that go on (or ends them at once with `{ force: true }`), then ends every cage and closes the store. */
+  close(options?: { force?: boolean }): Promise<void>
+}

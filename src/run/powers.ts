@@ -1,0 +1,10 @@
+import type { HttpPowers } from '../capabilities/http/powers.ts'
+
+/** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
+export type Powers = {
+  readonly http: HttpPowers
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Environment variables that secrets may name. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
