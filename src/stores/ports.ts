@@ -1,0 +1,110 @@
+/**
+ * What the rest of Tollgate asks of a store. Synchronous: the embedded engine is, and the gates must not wait.
+ * Every method that writes is one transaction, all or nothing. Throws INTERNAL_STORE when the medium fails.
+ */
+export interface Store {
+  readonly journal: JournalPort
+  readonly runs: RunPort
+  readonly tickets: TicketPort
+  readonly receipts: ReceiptPort
+  readonly tasks: TaskPort
+  close(): void
+}
+
+/** `kept`: handed to the operating system, survives SIGKILL of the process. `synced`: also fsync, survives a power cut. */
+export type Durability = 'kept' | 'synced'
+
+/** One journal event with its audit record. */
+export type EventRow = {
+  readonly runId: string
+  /** From 0, without gaps. */
+  readonly n: number
+  /** The event, JSON: arguments and results, for replay. */
+  readonly event: string
+  /** The audit record's body, JSON, exactly the bytes that `hash` covers. */
+  readonly record: string
+  /** SHA-256 over the previous hash and `record`. */
+  readonly hash: string
+}
+
+export interface JournalPort {
+  append(rows: readonly EventRow[], durability: Durability): void
+  /** In order of run start, then position. */
+  read(filter: { readonly runId?: string; readonly limit?: number }): readonly EventRow[]
+  /** Rows that came after the given row id, for following; returns the last row id with them. */
+  readAfter(rowId: number, limit: number): { readonly rows: readonly EventRow[]; readonly last: number }
+  /** The state-wide chain of heads. */
+  links(): readonly ChainLink[]
+}
+
+/** A link of the state-wide chain: a run's head at its start or end. */
+export type ChainLink = {
+  readonly n: number
+  readonly runId: string
+  readonly kind: 'start' | 'end'
+  /** Hash of the run's last record at that moment. */
+  readonly head: string
+  /** How many records the run had at that moment. */
+  readonly records: number
+  readonly body: string
+  readonly hash: string
+}
+
+export type RunRow = {
+  readonly runId: string
+  readonly task: string
+  readonly principal: string
+  readonly startedAtMs: number
+  readonly idempotencyKey?: string
+  /** SHA-256 over tool, policy and input; what an idempotency key must match. */
+  readonly requestDigest: string
+  readonly policyDigest: string
+  readonly toolDigest: string
+}
+
+export type StoredRun = RunRow & { readonly result: string | undefined }
+
+export interface RunPort {
+  /** Inserts the run, its first event and its link in the state-wide chain. False when the principal used the idempotency key before. */
+  start(row: RunRow, first: EventRow): boolean
+  /** Stores the result, the last events and the closing link in one synced transaction. */
+  end(runId: string, result: string, last: readonly EventRow[], head: string, records: number): void
+  get(runId: string): StoredRun | undefined
+  byKey(principal: string, key: string): StoredRun | undefined
+  list(filter: { readonly task?: string; readonly limit: number }): readonly StoredRun[]
+}
+
+export type TicketState = 'pending' | 'approved' | 'denied' | 'expired' | 'used'
+
+export interface TicketPort {
+  put(id: string, runId: string, digest: string, ticket: string, expiresAtMs: number): void
+  /** pending → approved, denied or expired. False when it was decided already. */
+  decide(id: string, state: 'approved' | 'denied' | 'expired', by: string, reason: string | undefined, atMs: number): boolean
+  /** approved → used, if the digest is the one approved and the ticket has not expired. True for exactly one caller. */
+  use(id: string, digest: string, atMs: number): boolean
+  get(id: string): { readonly state: TicketState; readonly digest: string; readonly ticket: string } | undefined
+}
+
+export type Receipt = {
+  readonly state: 'intended' | 'done' | 'failed' | 'uncertain'
+  readonly requestDigest: string
+  /** The guest error or the result, JSON, once known. */
+  readonly outcome: string | undefined
+  readonly expiresAtMs: number | undefined
+}
+
+export interface ReceiptPort {
+  get(scope: string): Receipt | undefined
+  /** Writes the intent, synced, together with the events before it. False when the scope is taken. */
+  intend(scope: string, runId: string, requestDigest: string, expiresAtMs: number | undefined, events: readonly EventRow[]): boolean
+  /** Writes the outcome, synced, together with its event. */
+  settle(scope: string, state: 'done' | 'failed' | 'uncertain', outcome: string, events: readonly EventRow[]): void
+}
+
+export interface TaskPort {
+  /** Takes the lease of a task; its saved ledger, or undefined for a new one. Throws LIMIT_TASK_BUSY when another live owner has it. */
+  acquire(principal: string, task: string, owner: string, nowMs: number, leaseMs: number): string | undefined
+  /** Saves the ledger and extends the lease. */
+  save(principal: string, task: string, owner: string, ledger: string, untilMs: number): void
+  release(principal: string, task: string, owner: string, ledger: string): void
+}

@@ -1,0 +1,91 @@
+import { sha256 } from '../../digest/sha256.ts'
+import type { ChainLink, EventRow, JournalPort, RunPort, RunRow, StoredRun } from '../ports.ts'
+import type { Database } from './database.ts'
+
+/** Inserts events inside a transaction that is already open. */
+export function insertEvents(database: Database, rows: readonly EventRow[]): void {
+  const insert = database.sql('INSERT INTO events (run_id, n, event, record, hash) VALUES (?, ?, ?, ?, ?)')
+  for (const { runId, n, event, record, hash } of rows) insert.run(runId, n, event, record, hash)
+}
+
+type RawEvent = { run_id: string; n: number; event: string; record: string; hash: string; rowid: number }
+const toEventRow = ({ run_id: runId, n, event, record, hash }: RawEvent): EventRow => ({ runId, n, event, record, hash })
+
+export function journalPort(database: Database): JournalPort {
+  const all = 'SELECT e.rowid, e.* FROM events e LEFT JOIN runs r USING (run_id)'
+  return {
+    append(rows, durability) {
+      database.transaction(durability, () => insertEvents(database, rows))
+    },
+    read({ runId, limit = -1 }) {
+      const raw = runId === undefined
+        ? database.sql(`${all} ORDER BY r.started_at_ms, e.run_id, e.n LIMIT ?`).all(limit)
+        : database.sql(`${all} WHERE e.run_id = ? ORDER BY e.n LIMIT ?`).all(runId, limit)
+      return (raw as RawEvent[]).map(toEventRow)
+    },
+    readAfter(rowId, limit) {
+      const raw = database.sql('SELECT rowid, * FROM events WHERE rowid > ? ORDER BY rowid LIMIT ?').all(rowId, limit) as RawEvent[]
+      return { rows: raw.map(toEventRow), last: raw.at(-1)?.rowid ?? rowId }
+    },
+    links() {
+      const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as (Omit<ChainLink, 'runId'> & { run_id: string })[]
+      return raw.map(({ run_id: runId, n, kind, head, records, body, hash }) => ({ n, runId, kind, head, records, body, hash }))
+    },
+  }
+}
+
+/** Adds a link to the state-wide chain, inside an open transaction: the lock makes reading the last one safe. */
+function appendLink(database: Database, runId: string, kind: 'start' | 'end', head: string, records: number): void {
+  const last = database.sql('SELECT n, hash FROM chain ORDER BY n DESC LIMIT 1').get() as { n: number; hash: string } | undefined
+  const n = (last?.n ?? -1) + 1
+  const body = JSON.stringify({ n, runId, kind, head, records })
+  database.sql('INSERT INTO chain (n, run_id, kind, head, records, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)')
+    .run(n, runId, kind, head, records, body, linkHash(last?.hash ?? '', body))
+}
+
+/** Hash of a link: SHA-256 over the previous link's hash and this one's body. */
+export const linkHash = (previous: string, body: string): string => sha256(`${previous}\n${body}`)
+
+type RawRun = {
+  run_id: string; task: string; principal: string; started_at_ms: number; idempotency_key: string | null
+  request_digest: string; policy_digest: string; tool_digest: string; result: string | null
+}
+
+const toStoredRun = (raw: RawRun): StoredRun => ({
+  runId: raw.run_id, task: raw.task, principal: raw.principal, startedAtMs: raw.started_at_ms,
+  ...(raw.idempotency_key !== null && { idempotencyKey: raw.idempotency_key }),
+  requestDigest: raw.request_digest, policyDigest: raw.policy_digest, toolDigest: raw.tool_digest, result: raw.result ?? undefined,
+})
+
+export function runPort(database: Database): RunPort {
+  const one = (raw: unknown): StoredRun | undefined => (raw === undefined ? undefined : toStoredRun(raw as RawRun))
+  const insertRun = (row: RunRow): boolean => {
+    const { changes } = database
+      .sql('INSERT INTO runs (run_id, task, principal, started_at_ms, idempotency_key, request_digest, policy_digest, tool_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
+      .run(row.runId, row.task, row.principal, row.startedAtMs, row.idempotencyKey ?? null, row.requestDigest, row.policyDigest, row.toolDigest)
+    return changes === 1
+  }
+  return {
+    start: (row, first) => database.transaction('kept', () => {
+      if (!insertRun(row)) return false
+      insertEvents(database, [first])
+      appendLink(database, row.runId, 'start', first.hash, 1)
+      return true
+    }),
+    end(runId, result, last, head, records) {
+      database.transaction('kept', () => {
+        insertEvents(database, last)
+        database.sql('UPDATE runs SET result = ? WHERE run_id = ?').run(result, runId)
+        appendLink(database, runId, 'end', head, records)
+      })
+    },
+    get: (runId) => one(database.sql('SELECT * FROM runs WHERE run_id = ?').get(runId)),
+    byKey: (principal, key) => one(database.sql('SELECT * FROM runs WHERE principal = ? AND idempotency_key = ?').get(principal, key)),
+    list({ task, limit }) {
+      const raw = task === undefined
+        ? database.sql('SELECT * FROM runs ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(limit)
+        : database.sql('SELECT * FROM runs WHERE task = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(task, limit)
+      return (raw as RawRun[]).map(toStoredRun)
+    },
+  }
+}
