@@ -1,0 +1,2 @@
+// breaks: examples-use-the-package
+import '../src/run/run.ts'

@@ -1,0 +1,2 @@
+// breaks: abi-imports-nothing
+import '../kernel/door.ts'

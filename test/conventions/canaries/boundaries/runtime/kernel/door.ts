@@ -1,0 +1,2 @@
+// breaks: runtime-stays-inside
+import '../../src/errors/error.ts'

@@ -1,0 +1,2 @@
+// breaks: broker-knows-no-capability
+import '../capabilities/http/driver.ts'

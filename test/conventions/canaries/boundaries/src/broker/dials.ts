@@ -1,0 +1,2 @@
+// breaks: broker-does-no-io
+import 'node:fs'

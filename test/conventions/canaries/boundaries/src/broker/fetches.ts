@@ -1,0 +1,2 @@
+// breaks: broker-uses-no-io-library
+import 'pino'

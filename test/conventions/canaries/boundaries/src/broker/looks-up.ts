@@ -1,0 +1,2 @@
+// breaks: run-is-the-top
+import '../run/run.ts'

@@ -1,0 +1,2 @@
+// breaks: stores-behind-ports
+import '../stores/sqlite/open.ts'

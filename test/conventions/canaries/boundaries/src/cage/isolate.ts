@@ -1,0 +1,2 @@
+// breaks: inside-knows-no-launcher
+import './launch.ts'

@@ -1,0 +1,2 @@
+// breaks: cage-imports-little
+import '../policy/logs.ts'

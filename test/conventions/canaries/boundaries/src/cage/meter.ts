@@ -1,0 +1,2 @@
+// breaks: cage-io-in-its-entries
+import 'node:net'

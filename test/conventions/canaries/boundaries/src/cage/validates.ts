@@ -1,0 +1,2 @@
+// breaks: cage-uses-isolated-vm-only
+import 'zod'

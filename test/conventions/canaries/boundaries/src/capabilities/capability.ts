@@ -1,0 +1,3 @@
+// breaks: capabilities-open-nothing
+// breaks: powers-in-run-only
+import 'node:fs'

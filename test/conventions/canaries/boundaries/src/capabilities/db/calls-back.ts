@@ -1,0 +1,2 @@
+// breaks: capabilities-know-no-host
+import '../../broker/broker.ts'

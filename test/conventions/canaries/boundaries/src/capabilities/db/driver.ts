@@ -1,0 +1,2 @@
+// breaks: undici-in-the-http-driver
+import 'undici'

@@ -1,0 +1,2 @@
+// breaks: capabilities-stand-alone
+import '../db/driver.ts'

@@ -1,0 +1,2 @@
+// breaks: grants-are-pure
+import './socket.ts'

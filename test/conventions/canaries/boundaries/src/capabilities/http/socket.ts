@@ -1,0 +1,2 @@
+// breaks: capabilities-open-nothing
+import 'node:net'

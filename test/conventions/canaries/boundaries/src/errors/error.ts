@@ -1,0 +1,2 @@
+// breaks: errors-are-the-bottom
+import '../budget/ledger.ts'

@@ -1,0 +1,2 @@
+// breaks: src-takes-only-abi
+import '../runtime/kernel/door.ts'

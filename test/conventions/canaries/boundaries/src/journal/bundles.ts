@@ -1,0 +1,2 @@
+// breaks: ships-no-dev-dependency
+import 'esbuild'

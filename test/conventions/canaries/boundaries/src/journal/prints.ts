@@ -1,0 +1,2 @@
+// breaks: nobody-imports-a-surface
+import '../surfaces/cli/main.ts'

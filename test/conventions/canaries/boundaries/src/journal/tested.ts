@@ -1,0 +1,2 @@
+// breaks: ships-no-test-code
+import '../../test/fixture.ts'

@@ -1,0 +1,2 @@
+// breaks: declares-what-it-uses
+import 'yaml'

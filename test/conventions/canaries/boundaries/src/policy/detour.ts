@@ -1,0 +1,2 @@
+// breaks: pure-folders-reach-no-node
+import '../capabilities/capability.ts'

@@ -1,0 +1,2 @@
+// breaks: pure-folders-know-contracts-only
+import '../capabilities/registry.ts'

@@ -1,0 +1,2 @@
+// breaks: pure-folders-use-no-io-library
+import 'pino'

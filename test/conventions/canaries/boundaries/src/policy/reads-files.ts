@@ -1,0 +1,2 @@
+// breaks: pure-folders-touch-no-node
+import 'node:crypto'

@@ -1,0 +1,2 @@
+// breaks: isolated-vm-in-the-cage
+import 'isolated-vm'

@@ -1,0 +1,2 @@
+// breaks: surfaces-use-public-entries
+import '../../run/run.ts'

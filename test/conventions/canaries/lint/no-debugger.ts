@@ -1,0 +1,2 @@
+// breaks: no-debugger
+debugger

@@ -1,0 +1,4 @@
+// breaks: no-empty
+try {
+  JSON.parse('')
+} catch {}

@@ -1,0 +1,2 @@
+// breaks: no-eval
+export const two = eval('1 + 1')

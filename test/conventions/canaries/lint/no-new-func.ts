@@ -1,0 +1,2 @@
+// breaks: no-new-func
+export const two = new Function('return 1 + 1')

@@ -1,0 +1,2 @@
+// breaks: no-unused-vars
+const nobody = 1

@@ -1,0 +1,2 @@
+// breaks: no-var
+export var count = 1

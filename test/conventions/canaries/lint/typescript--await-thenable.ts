@@ -1,0 +1,2 @@
+// breaks: typescript/await-thenable
+export const value = await 1

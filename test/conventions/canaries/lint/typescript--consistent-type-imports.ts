@@ -1,0 +1,3 @@
+// breaks: typescript/consistent-type-imports
+import { Buffer } from 'node:buffer'
+export type Bytes = Buffer

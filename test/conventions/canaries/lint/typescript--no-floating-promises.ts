@@ -1,0 +1,3 @@
+// breaks: typescript/no-floating-promises
+const save = async (): Promise<void> => {}
+save()

@@ -1,0 +1,2 @@
+// breaks: typescript/no-implied-eval
+setTimeout('1 + 1', 0)

@@ -1,0 +1,4 @@
+// breaks: typescript/no-namespace
+export namespace Limits {
+  export const calls = 20
+}

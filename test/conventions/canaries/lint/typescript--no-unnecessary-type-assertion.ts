@@ -1,0 +1,3 @@
+// breaks: typescript/no-unnecessary-type-assertion
+const name: string = 'a'
+export const same = name as string

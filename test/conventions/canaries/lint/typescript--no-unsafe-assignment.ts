@@ -1,0 +1,2 @@
+// breaks: typescript/no-unsafe-assignment
+export const config: { port: number } = JSON.parse('{}')

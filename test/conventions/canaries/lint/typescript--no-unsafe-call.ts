@@ -1,0 +1,2 @@
+// breaks: typescript/no-unsafe-call
+export const called = (): void => void JSON.parse('{}')()

@@ -1,0 +1,4 @@
+// breaks: typescript/only-throw-error
+export const fail = (): never => {
+  throw 'a text'
+}

@@ -1,0 +1,4 @@
+// breaks: typescript/parameter-properties
+export class Meter {
+  constructor(readonly max: number) {}
+}

@@ -1,0 +1,2 @@
+// breaks: typescript/prefer-promise-reject-errors
+export const failed = Promise.reject('a text')

@@ -1,0 +1,2 @@
+// breaks: typescript/restrict-plus-operands
+export const text = (name: string, flag: boolean): string => name + flag

@@ -1,0 +1,2 @@
+// breaks: typescript/restrict-template-expressions
+export const text = (value: object): string => `value: ${value}`

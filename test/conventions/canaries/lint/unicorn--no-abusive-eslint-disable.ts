@@ -1,0 +1,3 @@
+// breaks: unicorn/no-abusive-eslint-disable
+// eslint-disable-next-line
+export var count = 1

@@ -1,0 +1,3 @@
+// breaks: vitest/expect-expect
+import { it } from 'vitest'
+it('claims something and looks at nothing', () => {})

@@ -1,0 +1,3 @@
+// breaks: vitest/no-disabled-tests
+import { it } from 'vitest'
+it.skip('does not run', () => {})
