@@ -93,10 +93,19 @@ export type Receipt = {
   readonly expiresAtMs: number | undefined
 }
 
+export type ReceiptIntent = {
+  readonly scope: string
+  readonly runId: string
+  readonly requestDigest: string
+  readonly expiresAtMs: number | undefined
+  /** An unfinished attempt under the same key may be repeated: the other side knows the key, or the op is idempotent. */
+  readonly repeatable: boolean
+}
+
 export interface ReceiptPort {
   get(scope: string): Receipt | undefined
-  /** Writes the intent, synced, together with the events before it. False when the scope is taken. */
-  intend(scope: string, runId: string, requestDigest: string, expiresAtMs: number | undefined, events: readonly EventRow[]): boolean
+  /** Writes the intent, synced, together with the events before it. False when the scope is taken; the events are written all the same. */
+  intend(intent: ReceiptIntent, events: readonly EventRow[]): boolean
   /** Writes the outcome, synced, together with its event. */
   settle(scope: string, state: 'done' | 'failed' | 'uncertain', outcome: string, events: readonly EventRow[]): void
 }

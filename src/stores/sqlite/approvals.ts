@@ -36,12 +36,12 @@ export function receiptPort(database: Database): ReceiptPort {
       return { state: raw.state, requestDigest: raw.request_digest, outcome: raw.outcome ?? undefined, expiresAtMs: raw.expires_at_ms ?? undefined }
     },
     // A failed attempt is known not to have happened, so its key is free again.
-    intend: (scope, runId, requestDigest, expiresAtMs, events) => database.transaction('synced', () => {
+    intend: ({ scope, runId, requestDigest, expiresAtMs, repeatable }, events) => database.transaction('synced', () => {
       const { changes } = database
         .sql(`INSERT INTO receipts (scope, run_id, request_digest, state, expires_at_ms) VALUES (?, ?, ?, 'intended', ?)
               ON CONFLICT (scope) DO UPDATE SET run_id = excluded.run_id, state = 'intended', outcome = NULL, expires_at_ms = excluded.expires_at_ms
-              WHERE state = 'failed' AND request_digest = excluded.request_digest`)
-        .run(scope, runId, requestDigest, expiresAtMs ?? null)
+              WHERE request_digest = excluded.request_digest AND (state = 'failed' OR (? = 1 AND state <> 'done'))`)
+        .run(scope, runId, requestDigest, expiresAtMs ?? null, repeatable ? 1 : 0)
       insertEvents(database, events)
       return changes === 1
     }),
