@@ -1,2 +1,1 @@
-// breaks: no-cycles
 import './first.ts'

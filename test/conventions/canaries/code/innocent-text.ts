@@ -1,0 +1,3 @@
+// In a comment, eval( and new Function are words. oxlint-disable is explained:
+// oxlint-disable-next-line no-var -- the canary needs it
+export var medieval = (): string => 'any evaluation'

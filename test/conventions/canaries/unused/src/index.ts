@@ -1,0 +1,3 @@
+import { used } from './half-used.ts'
+
+export const entry = used
