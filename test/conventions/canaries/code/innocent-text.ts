@@ -1,3 +1,3 @@
-// In a comment, eval( and new Function are words. oxlint-disable is explained:
+// In a comment, eval( and new Function are only words. A rule that is switched off says why:
 // oxlint-disable-next-line no-var -- the canary needs it
 export var medieval = (): string => 'any evaluation'
