@@ -5,6 +5,8 @@ export type CompiledPolicy = {
   /** `sha256:` + 64 hex digits over the canonical form, after defaults. */
   readonly digest: string
   readonly name: string | undefined
+  /** The model that the policy names beside its grants; recorded, not enforced. */
+  readonly model: string | undefined
   /** The canonical form itself (JSON text), as the digest covers it. */
   readonly canonical: string
   /** By capability name; a capability that is not granted has no entry. */
@@ -15,6 +17,8 @@ export type CompiledPolicy = {
   readonly prices: Prices
   readonly secrets: ReadonlyMap<string, SecretDeclaration>
   readonly approval: ApprovalRules
+  /** The entries of `human_in_loop`, as written. */
+  readonly humanInLoop: readonly string[]
   /** Why a judged call needs a human, or undefined when it does not. */
   needsApproval(judgement: Judgement): ApprovalReason | undefined
   readonly warnings: readonly PolicyWarning[]
@@ -43,4 +47,5 @@ export type ApprovalRules = { readonly ttlMs: number; readonly requesterMayAppro
 /** `rule` is the policy path that asks; `oncePerRun`: one approval covers later calls of the same op and subject in the run. */
 export type ApprovalReason = { readonly rule: string; readonly oncePerRun: boolean }
 
-export type PolicyWarning = { readonly path: string; readonly message: string }
+/** What is odd, but not wrong. `line` and `column` (from 1) when the policy came from text. */
+export type PolicyWarning = { readonly path: string; readonly message: string; readonly line?: number; readonly column?: number }

@@ -1,0 +1,18 @@
+import { canonicalJson } from '../canonical/canonical-json.ts'
+import type { PolicyDocument } from './schema.ts'
+
+/**
+ * The canonical form of a parsed document: defaults filled in, what grants nothing left out, sets sorted. Documents of one
+ * meaning have one form, and the form is itself a policy document of the same meaning. `permissions` holds what is granted.
+ */
+export function canonicalPolicy(document: PolicyDocument, permissions: ReadonlyMap<string, unknown>): string {
+  const { version, name, model, limits, prices, human_in_loop } = document
+  const { ttl_seconds, requester_may_approve, approvers } = document.approval
+  return canonicalJson({
+    version, name, model, limits, prices, human_in_loop,
+    permissions: Object.fromEntries(permissions),
+    secrets: document.secrets ?? {},
+    cost_alerts: [...new Set(document.cost_alerts)].sort((a, b) => a - b),
+    approval: { ttl_seconds, requester_may_approve, approvers },
+  })
+}

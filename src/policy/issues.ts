@@ -1,0 +1,103 @@
+import type { z } from 'zod'
+import { isCode, type Code } from '../../runtime/abi/codes.ts'
+import { nearest } from './nearest.ts'
+import { notBuiltMessage } from './not-built.ts'
+import { formatPath, type PolicyPath } from './path.ts'
+import type { ProblemList } from './problem.ts'
+import { keysAt } from './schema-keys.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** What the problems are told against. */
+type Subject = { readonly schema: z.ZodType; readonly document: unknown; readonly problems: ProblemList; readonly notData: ReadonlySet<string> }
+
+/** Adds every issue that zod found to the problems, in our own words, with the nearest valid key where one was misspelt. */
+export function addIssues(issues: readonly Issue[], subject: Subject, base: PolicyPath = []): void {
+  for (const issue of issues) addIssue(issue, subject, [...base, ...(issue.path as PolicyPath)])
+}
+
+function addIssue(issue: Issue, subject: Subject, path: PolicyPath): void {
+  // What was no plain data is told already; in the copy it is null, and of that nothing need be said.
+  if (subject.notData.has(formatPath(path))) return
+  const notBuilt = notBuiltMessage(issue.message)
+  if (notBuilt !== undefined) return subject.problems.add(path, notBuilt, { code: 'CONFIG_NOT_BUILT' })
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return addUnknownKeys(issue.keys, subject, path)
+    case 'invalid_union':
+      return addUnion(issue, subject, path)
+    case 'invalid_element':
+      return addIssues(issue.issues, subject, [...path, issue.key as string])
+    case 'invalid_key':
+      return subject.problems.add(path, `is no valid name here: ${issue.issues[0]?.message ?? issue.message}`)
+    case 'invalid_value': {
+      const values = issue.values.map(String)
+      const given = valueAt(subject.document, path)
+      const suggestion = typeof given === 'string' ? nearest(given, values) : undefined
+      const own = issue.message.startsWith('Invalid ') ? `must be ${values.length > 2 ? 'one of ' : ''}${values.join(values.length > 2 ? ', ' : ' or ')}` : issue.message
+      return subject.problems.add(path, own, { suggestion })
+    }
+    default:
+      return subject.problems.add(path, inWords(issue, valueAt(subject.document, path)), codeOf(issue))
+  }
+}
+
+function addUnknownKeys(keys: readonly string[], { schema, document, problems }: Subject, path: PolicyPath): void {
+  const present = new Set(Object.keys((valueAt(document, path) ?? {}) as object))
+  const valid = [...keysAt(schema, path)].sort((a, b) => Number(present.has(a)) - Number(present.has(b)))
+  for (const key of keys) problems.add([...path, key], 'is an unknown key', { suggestion: nearest(key, valid) })
+}
+
+const typeFailsAtRoot = (issues: readonly Issue[]): boolean =>
+  issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0)
+
+/** Of a choice, only the alternative that the author seems to have meant is told: one whose type fits, with the fewest issues. */
+function addUnion(issue: Extract<Issue, { code: 'invalid_union' }>, subject: Subject, path: PolicyPath): void {
+  const meant = issue.errors.filter((issues) => !typeFailsAtRoot(issues)).sort((a, b) => a.length - b.length)[0]
+  if (meant !== undefined) return addIssues(meant, subject, path)
+  const expected = issue.errors.flat().flatMap((one) => (one.code === 'invalid_type' ? [typeName(one.expected)] : []))
+  const wanted = expected.length > 0 ? `must be ${[...new Set(expected)].join(' or ')}` : issue.message
+  subject.problems.add(path, `${wanted}, not ${kindOf(valueAt(subject.document, path))}`)
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  object: 'a mapping', record: 'a mapping', array: 'a list', tuple: 'a list', string: 'text', boolean: 'true or false',
+  number: 'a number', int: 'a whole number', null: 'null', never: 'nothing',
+}
+const typeName = (expected: string): string => TYPE_NAMES[expected] ?? expected
+
+const kindOf = (value: unknown): string => {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'a mapping' : `${typeName(typeof value)} (${JSON.stringify(value)?.slice(0, 60)})`
+}
+
+const bound = (issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, limit: number | bigint): string => {
+  const strict = issue.inclusive === false
+  const sign = issue.code === 'too_small' ? (strict ? 'more than' : 'at least') : strict ? 'less than' : 'at most'
+  if (issue.origin === 'string') return `must have ${sign} ${limit} characters`
+  return ['array', 'set', 'map', 'object'].includes(issue.origin) ? `must have ${sign} ${limit} entries` : `must be ${sign} ${limit}`
+}
+
+function inWords(issue: Issue, given: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (given === undefined) return `is missing; it must be ${typeName(issue.expected)}`
+      return `must be ${typeName(issue.expected)}, not ${kindOf(given)}`
+    case 'too_small':
+      return bound(issue, issue.minimum)
+    case 'too_big':
+      return bound(issue, issue.maximum)
+    default:
+      return issue.message
+  }
+}
+
+// A capability's schema may name a code of its own through `params: { code }` of a custom issue.
+const codeOf = (issue: Issue): { code?: Code } => {
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined
+  return typeof code === 'string' && isCode(code) ? { code } : {}
+}
+
+const valueAt = (document: unknown, path: PolicyPath): unknown =>
+  path.reduce<unknown>((value, part) => (typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[part] : undefined), document)

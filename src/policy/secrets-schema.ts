@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import type { SecretSigner } from '../capabilities/capability.ts'
+import type { SecretDeclaration } from './compiled.ts'
+import { off } from './not-built.ts'
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/
+const ENV = /^env:[A-Za-z_][A-Za-z0-9_]*$/
+const FILE = /^file:[^\p{Cc}]{1,4096}$/u
+// RFC 9110, section 5.6.2.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
+const USERNAME = /^[^:\p{Cc}]{1,256}$/u
+const HOST = /^(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i
+
+// Headers that frame or route a request are the driver's alone.
+const FRAMING = new Set([
+  'host', 'connection', 'content-length', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'keep-alive',
+  'proxy-connection', 'proxy-authorization',
+])
+
+const SIGNERS = ['bearer', 'basic', 'header'] as const
+
+const secretSchema = z
+  .strictObject({
+    from: z
+      .string()
+      .refine((text) => ENV.test(text) || FILE.test(text), 'must be env:NAME or file:PATH')
+      .describe('Where its value comes from: `env:NAME` or `file:PATH`.'),
+    bearer: z.strictObject({}).optional().describe('Sent as `Authorization: Bearer VALUE`.'),
+    basic: z
+      .strictObject({ username: z.string().regex(USERNAME, 'must be a user name without a colon') })
+      .optional()
+      .describe('Sent as the password of HTTP Basic for this user name.'),
+    header: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(TOKEN, 'must be the name of a header')
+          .refine((name) => !FRAMING.has(name.toLowerCase()), 'must not be a header that frames or routes the request'),
+      })
+      .optional()
+      .describe('Sent as the value of this header.'),
+    aws_v4: off([null], 'Signing for AWS.'),
+    oauth_refresh: off([null], 'Tokens by OAuth refresh.'),
+    hosts: z
+      .array(z.string().max(260).regex(HOST, 'must be a host, or *.host, with an optional port'))
+      .max(256)
+      .optional()
+      .describe('Hosts that it may leave to; absent: those of the entries that name it.'),
+  })
+  .refine((secret) => SIGNERS.filter((kind) => secret[kind] !== undefined).length === 1, {
+    error: 'must say how it is sent: exactly one of bearer: {}, basic: { username }, header: { name }',
+  })
+
+/** `secrets`: by name. */
+export const secretsSchema = z
+  .record(z.string().regex(NAME, 'must be a name of letters, digits, _ and -'), secretSchema)
+  .nullable()
+  .default(null)
+  .describe('Credentials that the host adds to requests. Their values never reach the tool, a log or an error.')
+
+type Secret = z.output<typeof secretSchema>
+
+const signerOf = ({ bearer, basic, header }: Secret): SecretSigner => {
+  if (bearer !== undefined) return { kind: 'bearer' }
+  if (basic !== undefined) return { kind: 'basic', username: basic.username }
+  return header === undefined ? { kind: 'none' } : { kind: 'header', name: header.name.toLowerCase() }
+}
+
+const isAbsolute = (path: string): boolean => path.startsWith('/') || /^[A-Za-z]:[\\/]|^\\\\/.test(path)
+
+// No library of paths here, for this folder is pure; the operating system resolves the dots.
+const sourceOf = (from: string, baseDirectory: string | undefined): SecretDeclaration['source'] => {
+  if (from.startsWith('env:')) return { kind: 'env', variable: from.slice('env:'.length) }
+  const path = from.slice('file:'.length)
+  return { kind: 'file', path: baseDirectory === undefined || isAbsolute(path) ? path : `${baseDirectory}/${path}` }
+}
+
+/** The declarations of parsed secrets; relative files stand under `baseDirectory`. */
+export const compileSecrets = (
+  secrets: z.output<typeof secretsSchema>,
+  baseDirectory: string | undefined,
+): readonly SecretDeclaration[] =>
+  Object.entries(secrets ?? {}).map(([name, secret]) =>
+    Object.freeze({
+      name,
+      source: Object.freeze(sourceOf(secret.from, baseDirectory)),
+      signer: Object.freeze(signerOf(secret)),
+      hosts: secret.hosts && Object.freeze(secret.hosts.map((host) => host.toLowerCase())),
+    }),
+  )
