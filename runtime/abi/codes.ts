@@ -98,4 +98,6 @@ export type Code = keyof typeof CODES
 export const isCode = (text: string): text is Code => Object.hasOwn(CODES, text)
 
 /** These end the run even when the guest catches the error. */
-export const FATAL_CODES: ReadonlySet<Code> = new Set<Code>(['LIMIT_TOOL_CALLS', 'LIMIT_COST', 'LIMIT_CPU', 'LIMIT_MEMORY', 'LIMIT_DURATION'])
+export const FATAL_CODES: ReadonlySet<Code> = new Set<Code>([
+  'LIMIT_TOOL_CALLS', 'LIMIT_COST', 'LIMIT_CPU', 'LIMIT_MEMORY', 'LIMIT_DURATION', 'REPLAY_DIVERGENCE',
+])

@@ -8,6 +8,8 @@ export const RESULT_BYTES_MAX = 32 * 1024 * 1024
 export const INPUT_BYTES_MAX = 8 * 1024 * 1024
 /** The tool's source. */
 export const PROGRAM_BYTES_MAX = 4 * 1024 * 1024
+/** The JSON of the tool's value, in UTF-16 code units; past it the fault is `output`. max_output_kb is the tighter bound of the host. */
+export const OUTPUT_SIZE_MAX = 16 * 1024 * 1024
 /** Deepest nesting of arguments, results and the tool's value. */
 export const JSON_DEPTH_MAX = 64
 /** One log line; longer ones are cut with a mark. */

@@ -11,8 +11,8 @@ export const SEGMENTS_MAX = 4
 /** A whole frame; arguments and results have tighter bounds of their own in crossing.ts. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024
 
-/** Host → cage: the first frame; the cage answers `ready`. */
-export type HelloFrame = { t: 'hello'; v: number }
+/** Host → cage: the first frame; the cage answers `ready`. `memoryMb` is the heap limit of the isolate that it prepares ahead. */
+export type HelloFrame = { t: 'hello'; v: number; memoryMb?: number }
 
 /** Host → cage: make an isolate for one run. Segments: stub manifest (JSON), program (JavaScript module), input (JSON). */
 export type StartFrame = {
@@ -60,7 +60,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFrame = { t: 'log'; slot: number; level: LogLevel }
 
 /** Why a guest ended without a value. The host trusts none of it: a lie harms only the liar's own run. */
-export const FAULTS = ['threw', 'unpassable', 'syntax', 'import', 'no_default_export', 'timeout', 'memory'] as const
+export const FAULTS = ['threw', 'unpassable', 'syntax', 'import', 'no_default_export', 'timeout', 'memory', 'output'] as const
 export type Fault = (typeof FAULTS)[number]
 
 /**

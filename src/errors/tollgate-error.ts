@@ -15,6 +15,8 @@ export type ErrorFacts = {
   hint?: string
   /** The smallest change that would allow it; only the operator sees it. */
   change?: string
+  /** Set by a driver that knows that nothing left: the op may be tried again under the same key. */
+  notPerformed?: boolean
   cause?: unknown
 }
 
@@ -27,6 +29,8 @@ export type ErrorRecord = {
   rule?: string
   hint?: string
   change?: string
+  /** Message of the underlying error, for the operator; never crosses to the guest. */
+  cause?: string
   retryable: boolean
 }
 
@@ -54,6 +58,7 @@ export class TollgateError extends Error {
     return {
       code: this.code, message: this.message,
       ...(gate && { gate }), ...(op && { op }), ...(rule && { rule }), ...(hint && { hint }), ...(change && { change }),
+      ...(this.cause instanceof Error && { cause: this.cause.message }),
       retryable: this.retryable,
     }
   }

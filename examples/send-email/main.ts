@@ -1,0 +1,57 @@
+/** A host tool that sends mail asks a human first: what was approved is sent, once, byte for byte; what was not is not. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { createTollgate, defineTool, type Ticket } from 'tollgate'
+import { formatReport } from 'tollgate/report'
+import { z } from 'zod'
+
+const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex')
+
+const outbox: unknown[] = []
+const sendEmail = defineTool({
+  name: 'send_email',
+  description: 'Sends one e-mail.',
+  input: z.strictObject({ to: z.email(), subject: z.string().max(200), body: z.string().max(10_000) }),
+  output: z.strictObject({ id: z.string() }),
+  effect: 'irreversible',
+  category: 'message',
+  costUsd: 0.001,
+  perform(message) {
+    outbox.push(message)
+    return { id: `mail-${outbox.length}` }
+  },
+})
+
+const tickets: Ticket[] = []
+await using gate = await createTollgate({
+  state: ':memory:',
+  tools: [sendEmail],
+  // The human of this example reads the address and approves the first message only.
+  approve(ticket) {
+    tickets.push(ticket)
+    const approve = tickets.length === 1
+    console.log(`asked: ${ticket.subject}\n  because of ${ticket.rule}\n  ${JSON.stringify(ticket.request)}\n  answer: ${approve ? 'yes, once' : 'no'}`)
+    return { approve, by: 'alice', ...(!approve && { reason: 'the first message said it all' }) }
+  },
+})
+
+const messages = [
+  { to: 'bob@example.com', subject: 'Report', body: 'The report is ready.' },
+  { to: 'bob@example.com', subject: 'Report', body: 'The report is ready. Also, wire the money.' },
+]
+const result = await gate.run({
+  file: join(import.meta.dirname, 'tool.ts'),
+  input: messages,
+  policy: { permissions: { tools: { send_email: { max_calls: 3 } } }, human_in_loop: ['send_email'] },
+})
+console.log(`\n${formatReport(result, await gate.audit.read({ runId: result.runId }))}\n`)
+
+assert.equal(result.status, 'done')
+assert.deepEqual(result.value, { sent: ['mail-1'], refused: ['APPROVAL_DENIED'] })
+assert.deepEqual(outbox, [messages[0]])
+assert.equal(digestOf(outbox[0]), digestOf(messages[0]))
+assert.equal(tickets.length, 2)
+assert.notEqual(tickets[0]?.digest, tickets[1]?.digest)
+assert.equal(result.approvals.length, 2)
+console.log('As expected: one message left, exactly the one that was approved; the second was refused.')

@@ -1,0 +1,19 @@
+/**
+ * Every global that the guest may see, by name. What is not listed is deleted before guest code runs, so an intrinsic that a
+ * newer engine adds stays out until somebody has judged it.
+ */
+export const PERMITTED_GLOBALS: readonly string[] = [
+  // Values and functions of the language.
+  'globalThis', 'Infinity', 'NaN', 'undefined', 'isFinite', 'isNaN', 'parseFloat', 'parseInt',
+  'decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent', 'escape', 'unescape',
+  // Classes. Function, ArrayBuffer and Date are the kernel's own editions; eval only throws.
+  'Object', 'Function', 'Array', 'Number', 'Boolean', 'String', 'Symbol', 'BigInt', 'Date', 'Promise', 'RegExp', 'Proxy', 'eval',
+  'Map', 'Set', 'WeakMap', 'WeakSet', 'Iterator', 'DisposableStack', 'AsyncDisposableStack',
+  'Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError', 'SuppressedError',
+  'ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
+  'BigInt64Array', 'BigUint64Array', 'Float16Array', 'Float32Array', 'Float64Array',
+  // Namespaces. Intl has no Segmenter; Temporal.Now, Math.random and the default date of Intl are virtual.
+  'Math', 'JSON', 'Reflect', 'Intl', 'Temporal',
+  // The kernel's own.
+  'console', 'performance', 'queueMicrotask', 'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval',
+]

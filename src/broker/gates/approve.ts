@@ -1,0 +1,51 @@
+import type { Ticket } from '../../approval/ticket.ts'
+import type { Judgement } from '../../capabilities/capability.ts'
+import { isTollgateError } from '../../errors/tollgate-error.ts'
+import type { BrokerRun, Call } from '../call.ts'
+
+/** Asks a human when the policy does. Resolves to the approved ticket, or at once to undefined when none is needed. APPROVAL_*. */
+export function approve(call: Call, judgement: Judgement, run: BrokerRun): Promise<Ticket | undefined> | undefined {
+  const reason = run.policy.needsApproval(judgement)
+  if (reason === undefined) return undefined
+  call.gate = 'approve'
+  if (reason.oncePerRun && run.standing.has(standingKey(judgement))) return undefined
+  return ask(call, judgement, run, reason)
+}
+
+const standingKey = ({ op, subject }: Judgement): string => `${op} ${subject}`
+
+async function ask(call: Call, judgement: Judgement, run: BrokerRun, reason: { rule: string; oncePerRun: boolean }): Promise<Ticket> {
+  const { runId, taskId, principal, toolDigest, policy } = run
+  const ticket = run.approver.draft(judgement, { runId, taskId, seq: call.seq, principal, policyDigest: policy.digest, toolDigest, rule: reason.rule })
+  call.ticket = ticket
+  report(ticket, 'asked', run)
+  try {
+    const by = await run.waitForHuman(() => run.approver.ask(ticket, run.signal))
+    report(ticket, 'approved', run, by)
+    if (reason.oncePerRun) run.standing.set(standingKey(judgement), ticket)
+    return ticket
+  } catch (error) {
+    report(ticket, stateOf(error), run, undefined, (error as Error).message)
+    throw error
+  }
+}
+
+function stateOf(error: unknown): 'denied' | 'expired' | 'unavailable' {
+  const code = isTollgateError(error) ? error.code : undefined
+  return code === 'APPROVAL_DENIED' ? 'denied' : code === 'APPROVAL_EXPIRED' ? 'expired' : 'unavailable'
+}
+
+/** Uses the approval up for what is now about to be executed. APPROVAL_MISMATCH. */
+export function useApproval(call: Call, judgement: Judgement, ticket: Ticket, run: BrokerRun): void {
+  call.gate = 'approve'
+  run.approver.use(ticket, judgement)
+  report(ticket, 'used', run)
+}
+
+type Reported = 'asked' | 'approved' | 'denied' | 'expired' | 'unavailable' | 'used'
+
+function report(ticket: Ticket, state: Reported, run: BrokerRun, by?: string, reason?: string): void {
+  const { id: ticketId, op, subject, digest, seq, rule } = ticket
+  run.journal.append('approval', JSON.stringify({ seq, ticketId, state, by, reason }), { seq, ticket: ticketId, op, subject, state, digest, rule, by, reason })
+  run.emit({ kind: 'approval', ticketId, op, subject, state, ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) })
+}

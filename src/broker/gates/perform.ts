@@ -1,0 +1,24 @@
+import type { Judgement, Outcome, PerformContext } from '../../capabilities/capability.ts'
+import type { BrokerRun, Call } from '../call.ts'
+import { receiptScopeOf } from './recall.ts'
+
+/** Lets the driver act, when a place among max_concurrent_calls is free. The driver checks policy again on the final facts. DENIED_*, LIMIT_*, UPSTREAM_*. */
+export async function perform(call: Call, judgement: Judgement, run: BrokerRun): Promise<Outcome> {
+  call.gate = 'perform'
+  const waiting = run.slots.acquire(run.signal)
+  if (waiting !== undefined) await waiting
+  try {
+    return await run.driver(call.granted?.grant.capability ?? '').perform(judgement, contextOf(call, run))
+  } finally {
+    run.slots.release()
+  }
+}
+
+function contextOf(call: Call, run: BrokerRun): PerformContext {
+  const { signal, runId, taskId, principal } = run
+  return {
+    signal, runId, taskId, principal,
+    get idempotencyKey() { return receiptScopeOf(call, run) },
+    draw: (quota) => call.hold?.draw(quota),
+  }
+}

@@ -1,0 +1,27 @@
+/** What one run consumed of each op and in sum. Money in integer micro-dollars. */
+export type OpUsage = { calls: number; denied: number; ingressBytes: number; egressBytes: number; costMicroUsd: number }
+
+export class UsageMeter {
+  /** Every call that was counted, refused ones too. */
+  calls = 0
+  cpuMs = 0
+  cpuCostMicroUsd = 0
+  memoryPeakBytes = 0
+  readonly byOp = new Map<string, OpUsage>()
+
+  op(name: string): OpUsage {
+    let usage = this.byOp.get(name)
+    if (usage === undefined) this.byOp.set(name, (usage = { calls: 0, denied: 0, ingressBytes: 0, egressBytes: 0, costMicroUsd: 0 }))
+    return usage
+  }
+
+  sum(field: 'ingressBytes' | 'egressBytes' | 'costMicroUsd'): number {
+    let total = 0
+    for (const usage of this.byOp.values()) total += usage[field]
+    return total
+  }
+
+  get costMicroUsd(): number {
+    return this.sum('costMicroUsd') + this.cpuCostMicroUsd
+  }
+}

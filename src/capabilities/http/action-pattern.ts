@@ -1,0 +1,53 @@
+import { EFFECTS } from '../../../runtime/abi/ops.ts'
+import type { Judgement } from '../capability.ts'
+import { matchesHost, readDomainPattern } from './domain-pattern.ts'
+import { HTTP_OP, METHODS, type HttpRequest } from './ops.ts'
+import { readPathPattern, type PathPattern } from './path-pattern.ts'
+import { decodeSegments } from './target.ts'
+
+type Matcher = (judgement: Judgement) => boolean
+
+// http.POST, http.POST api.company.com, http.* https://host:8443/v1/**
+const SHAPE = /^http\.([A-Za-z]+|\*)(?:\s+(?:([A-Za-z]+:\/\/))?([^\s/]+)(\/\S*)?)?$/u
+
+/**
+ * Compiles an entry of human_in_loop that speaks of http: `http.request`, `http.write` (an effect), `http.POST`,
+ * `http.POST api.company.com/v1/**`. Method and host are matched whatever their case; where scheme or port are not written,
+ * any will do, for a question too many is better than one too few. Undefined: it does not speak of http.
+ */
+export function compileActionPattern(text: string): Matcher | undefined {
+  const trimmed = text.trim()
+  if (trimmed === HTTP_OP || trimmed === 'http') return ({ op }) => op === HTTP_OP
+  const effect = EFFECTS.find((one) => trimmed === `http.${one}`)
+  if (effect !== undefined) return (judgement) => judgement.op === HTTP_OP && judgement.effect === effect
+  const [, methodText, scheme = '', host, path] = SHAPE.exec(trimmed) ?? []
+  if (methodText === undefined) return undefined
+  const method = methodText.toUpperCase()
+  if (method !== '*' && !METHODS.some((one) => one === method)) return undefined
+  const place = host === undefined ? () => true : compilePlace(scheme + host, path)
+  if (place === undefined) return undefined
+  return ({ op, request }) => {
+    if (op !== HTTP_OP) return false
+    const asked = request as HttpRequest
+    return (method === '*' || asked.method === method) && place(asked)
+  }
+}
+
+function compilePlace(
+  domainText: string,
+  pathText: string | undefined,
+): ((request: HttpRequest) => boolean) | undefined {
+  const pattern = domainText === '*' || domainText === '**' ? undefined : readDomainPattern(domainText)
+  const path = pathText === undefined ? undefined : readPathPattern(pathText)
+  if (typeof pattern === 'string' || typeof path === 'string') return undefined
+  const onPath = (request: HttpRequest): boolean => path === undefined || underPath(path, request)
+  if (pattern === undefined) return onPath
+  const { explicit, scheme, port } = pattern
+  return (request) =>
+    matchesHost(pattern, request.host) &&
+    (!explicit || (request.scheme === scheme && request.port === port)) &&
+    onPath(request)
+}
+
+const underPath = (path: PathPattern, request: HttpRequest): boolean =>
+  path.matches(decodeSegments(request.path))

@@ -1,0 +1,94 @@
+import { getPublicSuffix } from 'tldts'
+import { readHost } from './host.ts'
+
+/** Scheme, host and port as a policy writes them: a host, `*.wildcard`, or `scheme://host:port`. */
+export type DomainPattern = {
+  /** Canonical: the scheme and the port only where they are not https and 443. */
+  readonly text: string
+  readonly scheme: 'https' | 'http'
+  /** Without the `*.` of a wildcard. */
+  readonly host: string
+  readonly port: number
+  /** Stands for the sub-domains of the host, not for the host itself. */
+  readonly wildcard: boolean
+  /** Set for an IP literal: the address without brackets. */
+  readonly address?: string
+  /** A scheme or a port was written. */
+  readonly explicit: boolean
+}
+
+/** A place that a request goes to. */
+export type Origin = { readonly scheme: 'https' | 'http'; readonly host: string; readonly port: number }
+
+/** What a wildcard may stand for: so many labels, so many characters. Beyond, a name is a message, not a place. */
+const WILDCARD_LABELS_MAX = 4
+const WILDCARD_CHARS_MAX = 64
+
+const SHAPE = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):\/\/)?(\[[^\]]*\]|[^:/?#]*)(?::([^/?#]*))?(.*)$/su
+const PORT = /^[1-9]\d{0,4}$/
+
+/** The port that a scheme implies. */
+export const defaultPort = (scheme: 'https' | 'http'): number => (scheme === 'https' ? 443 : 80)
+
+/** A port as written, or undefined when it is not one. */
+export const readPort = (written: string): number | undefined =>
+  PORT.test(written) && Number(written) <= 65_535 ? Number(written) : undefined
+
+/** Scheme, host and port as one text, the scheme and the port only where they are not https and 443. */
+export function originText({ scheme, host, port }: Origin): string {
+  const shownPort = port === defaultPort(scheme) ? '' : `:${port}`
+  return scheme === 'https' ? `${host}${shownPort}` : `http://${host}${shownPort}`
+}
+
+/** Reads a domain of a policy. Returns a text that says what is wrong with it otherwise. Pure. */
+export function readDomainPattern(written: string): DomainPattern | string {
+  const [, schemeText, hostText = '', portText, rest = ''] = SHAPE.exec(written) ?? []
+  if (rest !== '')
+    return rest.startsWith('/') ? 'a domain has no path: use the full form with paths' : 'is not a domain'
+  const scheme = schemeText === undefined ? 'https' : schemeText.toLowerCase()
+  if (scheme !== 'https' && scheme !== 'http') return `the scheme ${scheme} cannot be granted: https or http`
+  const port = portText === undefined ? defaultPort(scheme) : readPort(portText)
+  if (port === undefined) return 'the port is not a number from 1 to 65535'
+  const wildcard = hostText.startsWith('*.')
+  const bare = wildcard ? hostText.slice(2) : hostText
+  if (bare.includes('*')) return 'a * stands only for the first labels, as in *.company.com'
+  const read = readHost(bare)
+  if (typeof read === 'string') return read
+  const problem = wildcard ? wildcardProblem(read.host, read.address) : undefined
+  if (problem !== undefined) return problem
+  const shown = wildcard ? `*.${read.host}` : read.host
+  return Object.freeze({
+    text: originText({ scheme, host: shown, port }),
+    scheme,
+    port,
+    wildcard,
+    ...read,
+    explicit: schemeText !== undefined || portText !== undefined,
+  })
+}
+
+/** Whoever owns a sub-domain of a public suffix is a stranger to the next one, so a wildcard there grants to anybody. */
+function wildcardProblem(host: string, address: string | undefined): string | undefined {
+  if (address !== undefined) return 'an address has no sub-domains'
+  const suffix = getPublicSuffix(host, { allowPrivateDomains: true })
+  return suffix === host ? `anybody can own a sub-domain of the public suffix ${host}` : undefined
+}
+
+/** Whether a host falls under a pattern, by whole labels. Both are canonical. */
+export function matchesHost(pattern: DomainPattern, host: string): boolean {
+  if (!pattern.wildcard) return host === pattern.host
+  if (!host.endsWith(`.${pattern.host}`)) return false
+  const prefix = host.slice(0, -pattern.host.length - 1)
+  return prefix.length <= WILDCARD_CHARS_MAX && prefix.split('.').length <= WILDCARD_LABELS_MAX
+}
+
+/** Whether scheme, host and port of a request fall under a pattern. */
+export const matchesOrigin = (pattern: DomainPattern, origin: Origin): boolean =>
+  pattern.scheme === origin.scheme && pattern.port === origin.port && matchesHost(pattern, origin.host)
+
+/** Whether every origin of `inner` falls under `outer`, where `outer` may leave scheme and port open (the hosts of a secret do). */
+export function covers(outer: DomainPattern, inner: DomainPattern): boolean {
+  if (outer.explicit && (outer.scheme !== inner.scheme || outer.port !== inner.port)) return false
+  if (outer.host === inner.host) return outer.wildcard === inner.wildcard
+  return outer.wildcard && inner.host.endsWith(`.${outer.host}`)
+}

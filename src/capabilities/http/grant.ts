@@ -1,0 +1,152 @@
+import { deepFreeze } from '../../canonical/canonical-json.ts'
+import { TollgateError } from '../../errors/tollgate-error.ts'
+import type { Grant, GrantEnvironment, Judgement } from '../capability.ts'
+import { compileActionPattern } from './action-pattern.ts'
+import { compileEntry, warnOfShadows, type HttpEntry } from './entry.ts'
+import { explainGrant, worstCaseOf } from './explain.ts'
+import { readHeaders } from './header-rules.ts'
+import { findEntry } from './match.ts'
+import {
+  HTTP_OP,
+  METHODS,
+  requestArguments,
+  type HttpRequest,
+  type Method,
+  type RequestArguments,
+} from './ops.ts'
+import { egressBytes, egressMicroUsd, quotasOf } from './quotas.ts'
+import type { HttpDocument } from './schema.ts'
+import { compileSettings, type HttpSettings } from './settings.ts'
+import { parseTarget, URL_SIZE_MAX, type Target } from './target.ts'
+
+/** A request before it is judged, its URL already parsed. */
+export type RequestDraft = Omit<RequestArguments, 'url'> & { readonly target: Target }
+
+/** The compiled `permissions.http`. Beside the contract it has what the driver judges the wire with. */
+export interface HttpGrant extends Grant {
+  readonly entries: readonly HttpEntry[]
+  readonly settings: HttpSettings
+  /** Judges a request whose URL was parsed already: each hop of a redirect is one. Throws DENIED_* and LIMIT_REQUEST_SIZE. */
+  judgeDraft(draft: RequestDraft): Judgement & { readonly request: HttpRequest }
+}
+
+/** Longest subject, in characters; a longer URL is cut with a mark. */
+const SUBJECT_SIZE_MAX = 512
+
+/** Compiles a parsed `permissions.http`. Throws CONFIG_POLICY_INVALID. Pure. */
+export function compileHttpGrant(document: HttpDocument, environment: GrantEnvironment): HttpGrant {
+  const entries = Object.freeze(
+    document.allowed_domains.map((entry, index) => compileEntry(entry, index, environment)),
+  )
+  warnOfShadows(entries, environment)
+  const settings = compileSettings(document, environment)
+  const judgeDraft = (draft: RequestDraft): Judgement & { readonly request: HttpRequest } =>
+    judgeRequest(entries, settings, draft)
+  return Object.freeze<HttpGrant>({
+    capability: 'http',
+    entries,
+    settings,
+    judgeDraft,
+    ops: Object.freeze([
+      Object.freeze({ name: HTTP_OP, path: Object.freeze(['http', 'request']), arguments: requestArguments }),
+    ]),
+    judge(op, args) {
+      if (op !== HTTP_OP)
+        throw new TollgateError('DENIED_NOT_GRANTED', `http has no op ${JSON.stringify(op.slice(0, 64))}.`)
+      const { url, ...rest } = args as RequestArguments
+      return judgeDraft({ ...rest, target: parseTarget(url) })
+    },
+    actionPattern: compileActionPattern,
+    explain: () => explainGrant(entries, settings),
+    worstCase: () => worstCaseOf(entries, settings),
+  })
+}
+
+function readMethod(written: string): Method {
+  const upper = written.toUpperCase()
+  const method = METHODS.find((one) => one === upper)
+  if (method === undefined) {
+    throw new TollgateError('DENIED_METHOD', 'The method is not one that is ever sent.', {
+      rule: 'permissions.http',
+      hint: `Use one of ${METHODS.join(', ')}.`,
+    })
+  }
+  return method
+}
+
+function judgeRequest(
+  entries: readonly HttpEntry[],
+  settings: HttpSettings,
+  draft: RequestDraft,
+): Judgement & { readonly request: HttpRequest } {
+  const { target, body = null, redirect } = draft
+  const method = readMethod(draft.method)
+  if (body !== null && (method === 'GET' || method === 'HEAD')) {
+    throw new TollgateError('GUEST_ARGUMENTS', `A ${method} request has no body.`, {
+      hint: 'Put the data into the query, or use POST.',
+    })
+  }
+  const headers = readHeaders(draft.headers ?? {})
+  const entry = findEntry(entries, { method, target, headers })
+  const sizeBytes = egressBytes(target.url, headers, body)
+  if (sizeBytes > settings.requestBytesMax) {
+    throw new TollgateError(
+      'LIMIT_REQUEST_SIZE',
+      `The request has ${sizeBytes} bytes; ${settings.requestBytesMax} are allowed.`,
+      {
+        rule: 'permissions.http.max_request_size_kb',
+        hint: `Send at most ${settings.requestBytesMax} bytes of URL, headers and body.`,
+        change: `raise permissions.http.max_request_size_kb to ${Math.ceil(sizeBytes / 1024)}`,
+      },
+    )
+  }
+  const { scheme, host, port, path, query, url } = target
+  const timeoutMs = Math.min(settings.timeoutMs, draft.timeoutMs ?? settings.timeoutMs)
+  const request = deepFreeze<HttpRequest>({
+    method,
+    url,
+    scheme,
+    host,
+    port,
+    path,
+    query,
+    headers,
+    body,
+    redirect,
+    timeoutMs,
+    entry: entry.index,
+  })
+  return Object.freeze({ ...verdict(entry, request, settings, sizeBytes), request })
+}
+
+function verdict(
+  entry: HttpEntry,
+  request: HttpRequest,
+  settings: HttpSettings,
+  sizeBytes: number,
+): Omit<Judgement, 'request'> {
+  const effect = entry.effectOf(request.method)
+  // Each hop of a redirect may send the same again, to a URL that the server chooses.
+  const hops = request.redirect === 'follow' ? settings.redirectsMax : 0
+  const worstBytes = sizeBytes + hops * (sizeBytes + URL_SIZE_MAX)
+  return {
+    op: HTTP_OP,
+    rule: entry.rule,
+    effect,
+    categories: entry.categories,
+    ...(entry.ask && { ask: entry.ask }),
+    subject: subjectOf(request),
+    costMicroUsd: entry.costMicroUsd + egressMicroUsd(worstBytes, settings.egressMbMicroUsd),
+    quotas: quotasOf(entry, sizeBytes, settings),
+    idempotency: entry.idempotencyOf(effect),
+    ...(entry.keyTtlMs !== undefined && { keyTtlMs: entry.keyTtlMs }),
+  }
+}
+
+/** Canonical URLs are ASCII without spaces and controls, so the subject is too. */
+function subjectOf({ method, url }: HttpRequest): string {
+  const text = `${method} ${url}`
+  return text.length <= SUBJECT_SIZE_MAX
+    ? text
+    : `${text.slice(0, SUBJECT_SIZE_MAX)}… [${text.length} characters]`
+}

@@ -1,0 +1,30 @@
+/** Entry of the CLI: parses the arguments, runs one command, leaves its exit code to the process. */
+import { Console } from 'node:console'
+import { createProgram } from './program.ts'
+import { reportError } from './report-error.ts'
+import { openTerminal } from './terminal.ts'
+
+const wantsJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
+/** What commander throws after it printed help or the release. */
+const isAnswered = (error: unknown): boolean =>
+  error instanceof Error && 'exitCode' in error && error.exitCode === 0 && 'code' in error
+
+/** Runs the command that the arguments name; resolves to the exit code of the process. Never rejects. */
+const main = async (argv: readonly string[]): Promise<number> => {
+  const terminal = openTerminal(wantsJson(argv))
+  // Modules of the operator (--tools) may log: stdout belongs to the result.
+  globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr })
+  try {
+    const { program, invocation } = createProgram(terminal)
+    await program.parseAsync([...argv], { from: 'user' })
+    return invocation.exit
+  } catch (error) {
+    return isAnswered(error) ? 0 : reportError(error, terminal)
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))

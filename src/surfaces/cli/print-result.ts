@@ -1,0 +1,91 @@
+import type { AuditRecord, RunResult } from '../../index.ts'
+import { callRows } from './call-rows.ts'
+import { callsLines } from './print-calls.ts'
+import { reasonLines, refusalLines } from './print-refusals.ts'
+import { usageLines } from './print-usage.ts'
+import { cut, printable, printableLines } from './printable.ts'
+import type { Style } from './style.ts'
+import { formatMs, formatUsd } from './units.ts'
+
+const VALUE_LINES_MAX = 200
+const VALUE_SIZE_MAX = 32 * 1024
+const STACK_LINES_MAX = 12
+const WARNINGS_MAX = 20
+
+const LOOKS = {
+  done: { mark: '✔', format: ['bold', 'green'] },
+  failed: { mark: '✖', format: ['bold', 'red'] },
+  waiting: { mark: '…', format: ['bold', 'yellow'] },
+  cancelled: { mark: '■', format: ['bold', 'yellow'] },
+} as const
+
+/** The result of a run for people: status, value or error, calls, refusals, usage, warnings. All text in it is printable. */
+export const resultLines = (result: RunResult, records: readonly AuditRecord[], style: Style): string[] => {
+  const rows = callRows(records)
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ['', style.paint('bold', title), ...lines]
+  return [
+    headLine(result, style),
+    ...section('value', valueLines(result)),
+    ...section('error', errorLines(result, style)),
+    ...section('calls', callsLines(rows, style)),
+    ...section('refused or failed', refusalLines(rows, style)),
+    ...section('approvals', approvalLines(result)),
+    ...section('usage', usageLines(result.usage, style)),
+    ...section('cost alerts', alertLines(result, style)),
+    ...section('warnings of the policy', warningLines(result.warnings, style)),
+    '',
+    ...footLines(result, style),
+  ]
+}
+
+const headLine = (result: RunResult, style: Style): string => {
+  const { mark, format } = LOOKS[result.status]
+  const code = result.error === undefined ? '' : `  ${style.paint('red', result.error.code)}`
+  return `${style.paint(format, `${mark} ${result.status}`)}${code}  ${style.paint('dim', `in ${formatMs(result.usage.wallMs)}`)}`
+}
+
+const valueLines = (result: RunResult): string[] => {
+  if (result.status !== 'done') return []
+  const text = JSON.stringify(result.value ?? null, null, 2)
+  const lines = printableLines(text.slice(0, VALUE_SIZE_MAX)).slice(0, VALUE_LINES_MAX)
+  const whole = lines.join('\n').length >= text.length
+  return [...lines, ...(whole ? [] : [`… [cut, ${text.length} characters in all; --json prints everything]`])].map((line) => `  ${line}`)
+}
+
+const errorLines = ({ error }: RunResult, style: Style): string[] => {
+  if (error === undefined) return []
+  const gate = error.gate === undefined ? '' : ` at the gate ${error.gate}`
+  const op = error.op === undefined ? '' : ` of ${printable(error.op)}`
+  const stack = error.stack === undefined ? [] : printableLines(cut(error.stack, VALUE_SIZE_MAX)).slice(0, STACK_LINES_MAX)
+  return [
+    `  ${style.paint('red', error.code)}${gate}${op}`,
+    ...reasonLines(error, style, '  '),
+    ...stack.map((line) => style.paint('dim', `    ${line.trim()}`)),
+  ]
+}
+
+const approvalLines = (result: RunResult): string[] =>
+  result.approvals.map(({ state, op, subject, by, reason }) => {
+    const who = by === undefined ? '' : ` by ${printable(cut(by, 100))}`
+    const why = reason === undefined ? '' : `: ${printable(cut(reason, 300))}`
+    return `  ${state}${who}  ${printable(op)} ${printable(cut(subject, 300))}${why}`
+  })
+
+const alertLines = (result: RunResult, style: Style): string[] =>
+  result.costAlerts.map((threshold) =>
+    style.paint('yellow', `  passed ${Math.round(threshold * 100)}% of ${formatUsd(result.usage.limits.costUsd)}`),
+  )
+
+/** Remarks of a policy, at most 20 of them. */
+export const warningLines = (warnings: readonly string[], style: Style): string[] => {
+  const lines = warnings.slice(0, WARNINGS_MAX).map((warning) => style.paint('yellow', `  ${printable(cut(warning, 600))}`))
+  return warnings.length > WARNINGS_MAX ? [...lines, `  and ${warnings.length - WARNINGS_MAX} more`] : lines
+}
+
+const footLines = (result: RunResult, style: Style): string[] =>
+  [
+    `run ${printable(result.runId)}${result.task === result.runId ? '' : `  task ${printable(cut(result.task, 100))}`}`,
+    `policy ${result.policyDigest}`,
+    `tool ${result.toolDigest}`,
+  ].map((line) => style.paint('dim', line))
