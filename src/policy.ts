@@ -5,13 +5,29 @@ import { createRegistry } from './capabilities/registry.ts'
 import type { HostTool } from './capabilities/tools/define-tool.ts'
 import { sha256 } from './digest/sha256.ts'
 import { TollgateError } from './errors/tollgate-error.ts'
+import { assertBounds } from './policy/bounds.ts'
 import type { CompiledPolicy, PolicyWarning } from './policy/compiled.ts'
 import { compilePolicy, isCompiledPolicy } from './policy/compile.ts'
+import { explainPolicy, type ExplanationSection, type PolicyExplanation } from './policy/explain.ts'
+import { jsonSchemaOf, type JsonSchema } from './policy/json-schema.ts'
 import { parsePolicyText, POLICY_BYTES_MAX } from './policy/parse.ts'
-import { formatProblem, policyError, policyProblems, type PolicyProblem, type PositionFinder } from './policy/problem.ts'
+import {
+  formatProblem,
+  policyError,
+  policyProblems,
+  type PolicyProblem,
+  type PositionFinder,
+} from './policy/problem.ts'
 
-export type { CompiledPolicy, PolicyProblem, PolicyWarning }
-export { formatProblem, isCompiledPolicy, policyProblems }
+export type {
+  CompiledPolicy,
+  ExplanationSection,
+  JsonSchema,
+  PolicyExplanation,
+  PolicyProblem,
+  PolicyWarning,
+}
+export { assertBounds, explainPolicy, formatProblem, isCompiledPolicy, policyProblems }
 
 /** What a policy is compiled against. */
 export type PolicySetting = {
@@ -25,7 +41,11 @@ export type PolicySource = { path: string } | { text: string; baseDirectory?: st
 type Origin = { baseDirectory?: string; positions?: PositionFinder }
 
 const compileWith = (document: unknown, { tools }: PolicySetting, origin: Origin): CompiledPolicy =>
-  compilePolicy(document, { capabilities: createRegistry(tools === undefined ? {} : { tools }), sha256, ...origin })
+  compilePolicy(document, {
+    capabilities: createRegistry(tools === undefined ? {} : { tools }),
+    sha256,
+    ...origin,
+  })
 
 /**
  * Compiles a policy document given as an object. What was compiled already is returned as it is. Throws one CONFIG_* error
@@ -35,7 +55,10 @@ export const definePolicy = (document: object, setting: PolicySetting = {}): Com
   isCompiledPolicy(document) ? document : compileWith(document, setting, {})
 
 /** Compiles a policy written in YAML or JSON. Throws CONFIG_POLICY_SYNTAX besides what {@link definePolicy} throws. */
-export function parsePolicy(text: string, setting: PolicySetting & { baseDirectory?: string } = {}): CompiledPolicy {
+export function parsePolicy(
+  text: string,
+  setting: PolicySetting & { baseDirectory?: string } = {},
+): CompiledPolicy {
   const { document, positions } = parsePolicyText(text)
   const { baseDirectory } = setting
   return compileWith(document, setting, { positions, ...(baseDirectory !== undefined && { baseDirectory }) })
@@ -53,15 +76,28 @@ async function readPolicyText(path: string): Promise<string> {
     for await (const chunk of createReadStream(path, { end: POLICY_BYTES_MAX })) chunks.push(chunk as Buffer)
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-    throw new TollgateError('CONFIG_FILE_UNREADABLE', `The policy file ${path} cannot be read (${reason}).`, { gate: 'policy', cause })
+    throw new TollgateError('CONFIG_FILE_UNREADABLE', `The policy file ${path} cannot be read (${reason}).`, {
+      gate: 'policy',
+      cause,
+    })
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
   } catch {
-    throw policyError([{ code: 'CONFIG_POLICY_SYNTAX', path: '', message: 'is not UTF-8 text, or larger than a policy may be' }])
+    throw policyError([
+      {
+        code: 'CONFIG_POLICY_SYNTAX',
+        path: '',
+        message: 'is not UTF-8 text, or larger than a policy may be',
+      },
+    ])
   }
 }
 
+/** The JSON Schema of a policy document, for editors, made from the schemas that documents are parsed with. */
+export const policyJsonSchema = (): JsonSchema => jsonSchemaOf(createRegistry({}))
+
+/** What {@link checkPolicy} found. */
 export type PolicyCheck = {
   readonly ok: boolean
   /** Present when the policy compiles. */
@@ -71,7 +107,10 @@ export type PolicyCheck = {
 }
 
 /** Tells what is wrong or odd with a policy. `strict` counts warnings as problems. Throws only when the file cannot be read. */
-export async function checkPolicy(source: PolicySource, setting: PolicySetting & { strict?: boolean } = {}): Promise<PolicyCheck> {
+export async function checkPolicy(
+  source: PolicySource,
+  setting: PolicySetting & { strict?: boolean } = {},
+): Promise<PolicyCheck> {
   try {
     const { digest, warnings } = await compileSource(source, setting)
     const problems = setting.strict === true ? warnings.map(asProblem) : []
@@ -87,5 +126,7 @@ const asProblem = (warning: PolicyWarning): PolicyProblem => ({ code: 'CONFIG_PO
 
 async function compileSource(source: PolicySource, setting: PolicySetting): Promise<CompiledPolicy> {
   if ('path' in source) return loadPolicyFile(source.path, setting)
-  return 'text' in source ? parsePolicy(source.text, { ...setting, ...source }) : compileWith(source.document, setting, {})
+  return 'text' in source
+    ? parsePolicy(source.text, { ...setting, ...source })
+    : compileWith(source.document, setting, {})
 }

@@ -1,48 +1,53 @@
 import { ARGUMENTS_SIZE_MAX, KEY_SIZE_MAX } from '../abi/crossing.ts'
 import type { GuestError } from '../abi/frames.ts'
-import { makeCallError, markOrigin } from './errors.ts'
+import { OUT, type Send } from '../abi/inside.ts'
+import { makeCallError, makeGuestError, markOrigin } from './errors.ts'
 import { unpassableOf, writeJson } from './passable.ts'
-import { JSONParse, ObjectCreate, PromiseClass, StringPrototypeCharCodeAt } from './primordials.ts'
+import {
+  isObject,
+  JSONParse,
+  ObjectCreate,
+  ObjectHasOwn,
+  PromiseClass,
+  RangeErrorClass,
+  StringPrototypeCharCodeAt,
+} from './primordials.ts'
 
-/** Kinds of what the kernel tells the cage, and of what the cage tells the kernel. The cage's own file agrees with them. */
-export const OUT = { call: 1, log: 2, value: 3, fault: 4, begun: 5 } as const
-export const IN = { start: 1, deliver: 2 } as const
+type Settle = (ok: boolean, text: string, seq: number) => void
 
-/** The one native function that the kernel holds: strings and numbers only, and nothing comes back. */
-export type Send = (kind: number, number: number, textA: string, textB: string, textC: string) => void
-
-type Pending = { readonly origin: object | undefined; readonly settle: (ok: boolean, text: string, seq: number) => void }
+/** What a call asks for. Read inside the promise, so that whatever it throws becomes a rejection. */
+export type Asked = { readonly args: unknown; readonly options: unknown }
 
 /** The way out. One for each realm; made before guest code runs, and never reachable from it. */
 export type Door = {
-  /** Invokes an op; the promise is the guest's. */
-  call(op: string, args: unknown, options: unknown): Promise<unknown>
+  /** Invokes an op; the promise is the guest's. `open` turns the parsed result into what the guest receives. */
+  call(op: string, ask: () => Asked, open?: (result: unknown) => unknown): Promise<unknown>
   /** Invokes a control op; `settle` runs at its delivery. */
   control(op: string, args: string, settle: (ok: boolean) => void): void
+  /** Says that the tool's module has run. */
+  loaded(): void
   log(level: string, text: string): void
   /** Ends the run; only the first end counts, and nothing leaves afterwards. */
   finishWithValue(json: string): void
   finishWithFault(fault: string, errorJson: string, refused: number): void
   deliver(seq: number, ok: boolean, text: string): void
-  isClosed(): boolean
 }
 
-const parseError = (text: string): Partial<GuestError> => {
+const errorFacts = (text: string): Partial<GuestError> => {
   const facts = JSONParse(text) as Partial<GuestError> | null
-  return { __proto__: null, ...(facts ?? {}) } as Partial<GuestError>
+  return { __proto__: null, ...facts } as Partial<GuestError>
 }
 
 /** Reads `{ idempotencyKey }` of a call's options: printable ASCII, 1 to KEY_SIZE_MAX characters. */
 const keyOf = (options: unknown): string => {
-  if (options === undefined || options === null) return ''
+  if (!isObject(options) || !ObjectHasOwn(options, 'idempotencyKey')) return ''
   const key = (options as { idempotencyKey?: unknown }).idempotencyKey
   if (key === undefined) return ''
-  const problem = makeCallError(
-    { code: 'GUEST_ARGUMENTS', message: `idempotencyKey is not 1 to ${KEY_SIZE_MAX} printable ASCII characters`, gate: 'decode', retryable: false }, 0)
-  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_SIZE_MAX) throw problem
+  const problem = `idempotencyKey is not 1 to ${KEY_SIZE_MAX} printable ASCII characters`
+  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_SIZE_MAX) throw makeGuestError('GUEST_ARGUMENTS', problem)
   for (let i = 0; i < key.length; i += 1) {
     const unit = StringPrototypeCharCodeAt(key, i)
-    if (unit < 0x20 || unit > 0x7e) throw problem
+    if (unit < 0x20 || unit > 0x7e) throw makeGuestError('GUEST_ARGUMENTS', problem)
   }
   return key
 }
@@ -53,59 +58,81 @@ const argumentsJson = (args: unknown): string => {
   try {
     return writeJson(args, 'arguments', ARGUMENTS_SIZE_MAX)
   } catch (error) {
-    const reason = unpassableOf(error)
-    throw makeCallError({
-      code: 'GUEST_UNPASSABLE', message: `The arguments cannot cross: ${reason?.message ?? 'they threw when they were read'}.`, gate: 'decode',
-      hint: 'Pass strings, finite numbers, booleans, null, arrays and plain objects.', retryable: false,
-    }, 0, markOrigin())
+    const reason = unpassableOf(error)?.message ?? 'arguments threw when they were read'
+    const hint = 'Pass strings, finite numbers, booleans, null, arrays and plain objects.'
+    throw makeGuestError('GUEST_UNPASSABLE', `The call did not leave: ${reason}.`, hint)
   }
 }
 
+/**
+ * The native function throws on its own only when the stack is used up, and then its error is the cage's: other realm, host
+ * paths in its stack. It is dropped here and the guest gets one of its own. What was not taken was not sent.
+ */
+const guardSend =
+  (send: Send): Send =>
+  (kind, number, textA, textB, textC) => {
+    try {
+      send(kind, number, textA, textB, textC)
+    } catch {
+      throw new RangeErrorClass('Maximum call stack size exceeded')
+    }
+  }
+
 /** Opens the door on the one native function. */
-export const openDoor = (send: Send): Door => {
-  const pending = ObjectCreate(null) as Record<number, Pending>
+export const openDoor = (native: Send): Door => {
+  const send = guardSend(native)
+  const pending = ObjectCreate(null) as Record<number, Settle>
   let lastSeq = 0
   let closed = false
 
-  const leave = (op: string, args: string, key: string, entry: Pending): void => {
+  const leave = (op: string, args: string, key: string, settle: Settle): void => {
+    send(OUT.call, lastSeq + 1, op, args, key)
     lastSeq += 1
-    pending[lastSeq] = entry
-    send(OUT.call, lastSeq, op, args, key)
+    pending[lastSeq] = settle
+  }
+  const finish = (kind: number, number: number, textA: string, textB: string): void => {
+    if (closed) return
+    send(kind, number, textA, textB, '')
+    closed = true
   }
 
   return {
-    call: (op, args, options) => new PromiseClass((resolve, reject) => {
-      const key = keyOf(options)
-      const text = argumentsJson(args)
-      if (closed) return
-      const origin = markOrigin()
-      leave(op, text, key, {
-        origin,
-        settle: (ok, outcome, seq) => (ok ? resolve(JSONParse(outcome)) : reject(makeCallError(parseError(outcome), seq, origin))),
-      })
-    }),
+    call: (op, ask, open) =>
+      new PromiseClass((resolve, reject) => {
+        const { args, options } = ask()
+        const key = keyOf(options)
+        const text = argumentsJson(args)
+        if (closed) return
+        const origin = markOrigin()
+        leave(op, text, key, (ok, outcome, seq) => {
+          if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))
+          try {
+            const result: unknown = JSONParse(outcome)
+            resolve(open === undefined ? result : open(result))
+          } catch {
+            reject(makeCallError({ __proto__: null, message: 'The result could not be read.' } as object, seq, origin))
+          }
+        })
+      }),
     control: (op, args, settle) => {
-      if (!closed) leave(op, args, '', { origin: undefined, settle })
+      if (!closed) leave(op, args, '', settle)
     },
+    loaded: () => send(OUT.loaded, 0, '', '', ''),
     log: (level, text) => {
-      if (!closed) send(OUT.log, 0, level, text, '')
-    },
-    finishWithValue: (json) => {
       if (closed) return
-      closed = true
-      send(OUT.value, 0, json, '', '')
+      try {
+        send(OUT.log, 0, level, text, '')
+      } catch {
+        // A log line that cannot leave is no reason to end the tool.
+      }
     },
-    finishWithFault: (fault, errorJson, refused) => {
-      if (closed) return
-      closed = true
-      send(OUT.fault, refused, fault, errorJson, '')
-    },
+    finishWithValue: (json) => finish(OUT.value, 0, json, ''),
+    finishWithFault: (fault, errorJson, refused) => finish(OUT.fault, refused, fault, errorJson),
     deliver: (seq, ok, text) => {
-      const entry = pending[seq]
-      if (entry === undefined || closed) return
+      const settle = pending[seq]
+      if (settle === undefined || closed) return
       delete pending[seq]
-      entry.settle(ok, text, seq)
+      settle(ok, text, seq)
     },
-    isClosed: () => closed,
   }
 }

@@ -1,6 +1,7 @@
 import type { GuestError } from '../abi/frames.ts'
 import { CUT_MARK, ERROR_TEXT_SIZE_MAX } from '../abi/crossing.ts'
 import { define, ErrorCaptureStackTrace, ErrorClass, isObject, JSONStringify, ObjectFreeze, StringOf, StringPrototypeIndexOf, StringPrototypeSlice, TypeErrorClass } from './primordials.ts'
+import type { Code } from '../abi/codes.ts'
 import { errorHeader } from './stacks.ts'
 
 const MADE_BY_THE_DOOR = {}
@@ -57,6 +58,12 @@ export const makeCallError = (facts: Partial<GuestError>, seq: number, origin?: 
   define(error, 'retryable', retryable === true, true)
   define(error, 'stack', `CallError: ${text}${linesOf(origin)}`)
   return error
+}
+
+/** An error about what the guest passed to the kernel itself; no call left. */
+export const makeGuestError = (code: Code, message: string, hint?: string): Error => {
+  const facts = { __proto__: null, code, message, gate: 'decode', hint, retryable: false }
+  return makeCallError(facts as Partial<GuestError>, 0, markOrigin())
 }
 
 const bounded = (text: string): string =>

@@ -1,9 +1,7 @@
 import { PERMITTED_GLOBALS } from '../permits.ts'
-import { ArrayBufferClass, define, isObject, ObjectDefineProperty, ObjectFreeze, RangeErrorClass, ReflectConstruct, ReflectDeleteProperty, ReflectGetPrototypeOf, ReflectOwnKeys, TypeErrorClass } from './primordials.ts'
+import { ArrayBufferClass, define, GLOBAL, isObject, ObjectDefineProperty, ObjectFreeze, RangeErrorClass, ReflectConstruct, ReflectDeleteProperty, ReflectGetPrototypeOf, ReflectOwnKeys, TypeErrorClass } from './primordials.ts'
 
 type Constructor = new (...args: never[]) => object
-
-const GLOBAL: object = globalThis
 
 const removeGlobals = (): void => {
   const permitted = Object.create(null) as Record<PropertyKey, boolean>

@@ -4,9 +4,9 @@
  */
 
 type Method<This, Args extends unknown[], Result> = (self: This, ...args: Args) => Result
+type Factory<Value> = (value: number) => Value
 
 const call = Function.prototype.call
-// eslint-disable-next-line -- bind is captured by this very line
 const bindCall = Function.prototype.bind.bind(call) as unknown as (method: unknown) => unknown
 
 /** Turns a method into a function that takes `this` first. A bound function looks nothing up when it is called. */
@@ -14,6 +14,11 @@ const uncurryThis = <This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> => bindCall(method) as Method<This, Args, Result>
 
+/** The getter of an accessor property, as a function that takes `this` first. */
+const uncurryGetter = <Result>(holder: object, key: PropertyKey): ((self: unknown) => Result) =>
+  uncurryThis((Object.getOwnPropertyDescriptor(holder, key) as { get: () => Result }).get)
+
+export const GLOBAL: object = globalThis
 export const ArrayIsArray = Array.isArray
 export const ErrorClass = Error
 export const TypeErrorClass = TypeError
@@ -21,50 +26,100 @@ export const RangeErrorClass = RangeError
 export const PromiseClass = Promise
 export const Uint8ArrayClass = Uint8Array
 export const ArrayBufferClass = ArrayBuffer
+export const ArrayBufferIsView = ArrayBuffer.isView
 export const DateClass = Date
-export const ObjectClass = Object
+export const DateParse = Date.parse
+export const DateUTC = Date.UTC
+export const DatePrototype = Date.prototype
+export const DateToString = uncurryThis(Date.prototype.toString)
+export const DateToISOString = uncurryThis(Date.prototype.toISOString)
+export const MathObject: object = Math
 export const MathFloor = Math.floor
 export const MathImul = Math.imul
 export const NumberIsFinite = Number.isFinite
-export const NumberIsInteger = Number.isInteger
 export const JSONParse = JSON.parse
-export const JSONStringify = JSON.stringify
+export const JSONStringify = JSON.stringify as (value: string) => string
 export const ObjectFreeze = Object.freeze
 export const ObjectKeys = Object.keys
 export const ObjectCreate = Object.create
 export const ObjectHasOwn = Object.hasOwn
 export const ObjectPrototype = Object.prototype
 export const ObjectDefineProperty = Object.defineProperty
+export const FunctionPrototype: object = Function.prototype
 export const ReflectApply = Reflect.apply
 export const ReflectConstruct = Reflect.construct
 export const ReflectGetPrototypeOf = Reflect.getPrototypeOf
+export const ReflectSetPrototypeOf = Reflect.setPrototypeOf
 export const ReflectOwnKeys = Reflect.ownKeys
 export const ReflectGetOwnPropertyDescriptor = Reflect.getOwnPropertyDescriptor
 export const ReflectDeleteProperty = Reflect.deleteProperty
 export const StringOf = String
+export const NumberOf = Number
 export const PromisePrototypeThen = uncurryThis(Promise.prototype.then) as (
-  promise: unknown, onValue: (value: unknown) => void, onError: (error: unknown) => void,
+  promise: unknown,
+  onValue: (value: unknown) => void,
+  onError: (error: unknown) => void,
 ) => Promise<unknown>
 export const StringPrototypeSlice = uncurryThis(String.prototype.slice)
 export const StringPrototypeCharCodeAt = uncurryThis(String.prototype.charCodeAt)
 export const StringPrototypeIndexOf = uncurryThis(String.prototype.indexOf)
 export const StringPrototypeToLowerCase = uncurryThis(String.prototype.toLowerCase)
-export const StringPrototypeToUpperCase = uncurryThis(String.prototype.toUpperCase)
 export const StringFromCharCode = String.fromCharCode
-export const EncodeURIComponent = encodeURIComponent
 export const SymbolToString = uncurryThis(Symbol.prototype.toString)
-export const BigIntToString = uncurryThis(BigInt.prototype.toString) as Method<bigint, [], string>
-export const FunctionToString = uncurryThis(Function.prototype.toString)
-const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype) as object
-const getterOf = (holder: object, key: PropertyKey): (() => unknown) =>
-  (Object.getOwnPropertyDescriptor(holder, key) as { get: () => unknown }).get
-/** The species-free name of a typed array's class, undefined for anything else. */
-export const TypedArrayKind = uncurryThis(getterOf(typedArray, Symbol.toStringTag)) as (value: unknown) => string | undefined
-/** Throws for what is no typed array. */
-export const TypedArrayLength = uncurryThis(getterOf(typedArray, 'length')) as (value: unknown) => number
-/** Throws for what is no array buffer. */
-export const ArrayBufferByteLength = uncurryThis(getterOf(ArrayBuffer.prototype, 'byteLength')) as (value: unknown) => number
+export const RegExpToString = uncurryThis(RegExp.prototype.toString)
+export const MapForEach = uncurryThis(Map.prototype.forEach) as (map: unknown, visit: (value: unknown, key: unknown) => void) => void
+export const SetForEach = uncurryThis(Set.prototype.forEach) as (set: unknown, visit: (value: unknown) => void) => void
+/** Throws for what is no Map. */
+export const MapSize = uncurryGetter<number>(Map.prototype, 'size')
+/** Throws for what is no Set. */
+export const SetSize = uncurryGetter<number>(Set.prototype, 'size')
+/** Tells errors by their brand, without asking them. */
+export const ErrorIsError = (Error as unknown as { isError(value: unknown): boolean }).isError
 export const ErrorCaptureStackTrace = (Error as unknown as { captureStackTrace(target: object): void }).captureStackTrace
+
+const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype) as object
+/** The name of a typed array's class, undefined for anything else. */
+export const TypedArrayKind = uncurryGetter<string | undefined>(typedArray, Symbol.toStringTag)
+/** The three that follow throw for what is no typed array. */
+export const TypedArrayBuffer = uncurryGetter<ArrayBuffer>(typedArray, 'buffer')
+export const TypedArrayByteOffset = uncurryGetter<number>(typedArray, 'byteOffset')
+export const TypedArrayByteLength = uncurryGetter<number>(typedArray, 'byteLength')
+/** The three that follow throw for what is no DataView. */
+export const DataViewBuffer = uncurryGetter<ArrayBuffer>(DataView.prototype, 'buffer')
+export const DataViewByteOffset = uncurryGetter<number>(DataView.prototype, 'byteOffset')
+export const DataViewByteLength = uncurryGetter<number>(DataView.prototype, 'byteLength')
+/** Throws for what is no array buffer. */
+export const ArrayBufferByteLength = uncurryGetter<number>(ArrayBuffer.prototype, 'byteLength')
+
+type DateFormat = Intl.DateTimeFormat
+/** The Intl.DateTimeFormat class's own parts; `format` is a getter that makes a bound function. */
+export const IntlObject: object = Intl
+export const DateTimeFormatPrototype: DateFormat = Intl.DateTimeFormat.prototype
+export const DateTimeFormatFormat = uncurryGetter<(date: unknown) => string>(Intl.DateTimeFormat.prototype, 'format')
+export const DateTimeFormatToParts = uncurryThis(Intl.DateTimeFormat.prototype.formatToParts) as (format: unknown, date: unknown) => unknown
+
+/** Temporal as far as the clock needs it; older engines have none. */
+type Moment = { toZonedDateTimeISO(zone: unknown): Zoned }
+type Zoned = { toPlainDate(): unknown; toPlainTime(): unknown; toPlainDateTime(): unknown }
+type TemporalNamespace = {
+  Now: { timeZoneId(): string }
+  Instant: { fromEpochMilliseconds: Factory<Moment>; prototype: Moment }
+  ZonedDateTime: { prototype: Zoned }
+}
+const temporal = (globalThis as { Temporal?: TemporalNamespace }).Temporal
+/** The parts of Temporal that read no clock; undefined on an engine without Temporal. */
+export const TemporalParts =
+  temporal === undefined
+    ? undefined
+    : {
+        now: temporal.Now as object,
+        timeZoneId: temporal.Now.timeZoneId,
+        instantOf: temporal.Instant.fromEpochMilliseconds,
+        zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as (instant: Moment, zone: unknown) => Zoned,
+        plainDate: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDate) as (zoned: Zoned) => unknown,
+        plainTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainTime) as (zoned: Zoned) => unknown,
+        plainDateTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDateTime) as (zoned: Zoned) => unknown,
+      }
 
 /** Whether a value is an object or a function. */
 export const isObject = (value: unknown): value is object =>
@@ -72,12 +127,29 @@ export const isObject = (value: unknown): value is object =>
 
 /** Defines an own data property; no setter on a prototype can see it. */
 export const define = (target: object, key: PropertyKey, value: unknown, enumerable = false): void => {
-  ObjectDefineProperty(target, key, { __proto__: null, value, writable: true, configurable: true, enumerable } as PropertyDescriptor)
+  ObjectDefineProperty(target, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable,
+  } as PropertyDescriptor)
 }
 
-/** A promise whose `constructor` is its own, so that no species lookup reaches the guest. Never handed to the guest. */
+/** Defines an own property that cannot be written, hidden or removed. */
+export const defineFixed = (target: object, key: PropertyKey, value: unknown, enumerable = false): void => {
+  ObjectDefineProperty(target, key, {
+    __proto__: null,
+    value,
+    writable: false,
+    configurable: false,
+    enumerable,
+  } as PropertyDescriptor)
+}
+
+/** A promise without a constructor, so that `then` looks up no species that the guest could set. Never handed to the guest. */
 export const privatePromise = (executor: (resolve: (value: unknown) => void) => void): Promise<unknown> => {
   const promise = new PromiseClass(executor)
-  define(promise, 'constructor', PromiseClass)
+  define(promise, 'constructor', undefined)
   return promise
 }

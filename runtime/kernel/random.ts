@@ -1,4 +1,4 @@
-import { define, MathImul } from './primordials.ts'
+import { define, MathImul, MathObject } from './primordials.ts'
 
 /** Sets the four unsigned 32-bit words of the state. */
 export type Reseed = (a: number, b: number, c: number, d: number) => void
@@ -10,7 +10,10 @@ const rotl = (word: number, by: number): number => (word << by) | (word >>> (32 
  * nothing of the engine's own generator shows. Not for keys: whoever knows the seed knows the numbers.
  */
 export const installRandom = (): Reseed => {
-  let s0 = 1, s1 = 2, s2 = 3, s3 = 4
+  let s0 = 1
+  let s1 = 2
+  let s2 = 3
+  let s3 = 4
   const next = (): number => {
     const result = MathImul(rotl(MathImul(s1, 5), 7), 9) >>> 0
     const t = s1 << 9
@@ -23,7 +26,7 @@ export const installRandom = (): Reseed => {
     return result
   }
   const holder = { random: (): number => ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000 }
-  define(Math, 'random', holder.random)
+  define(MathObject, 'random', holder.random)
   return (a, b, c, d) => {
     s0 = a | 0
     s1 = b | 0

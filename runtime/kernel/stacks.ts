@@ -1,7 +1,6 @@
+import { TOOL_FILE } from '../abi/inside.ts'
 import { ErrorClass, isObject, ObjectDefineProperty, ReflectGetPrototypeOf } from './primordials.ts'
 
-/** The name under which the tool's module is compiled; only its lines show in stacks. */
-export const TOOL_FILE = 'tool.js'
 const FRAMES_MAX = 32
 
 type Site = object

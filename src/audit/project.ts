@@ -1,22 +1,27 @@
 import type { AuditRecord } from './record.ts'
 import { printable } from './printable.ts'
+import type { Redactor } from './redact.ts'
 
 /** Longest text of one fact. */
 const FACT_SIZE_MAX = 512
 
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>
 
+/** Where a record stands and when it was made; `atMs` in milliseconds since 1970. */
+export type RecordPlace = Pick<AuditRecord, 'runId' | 'n' | 'event'> & { readonly atMs: number }
+
 /** The body of an audit record as the bytes that its hash covers: bounded, redacted, one line, no control characters. */
-export function projectRecord(
-  runId: string, n: number, atMs: number, event: AuditRecord['event'], facts: Facts, redact: (text: string) => string,
-): string {
+export function projectRecord({ runId, n, event, atMs }: RecordPlace, facts: Facts, redactor: Redactor): string {
   const shown: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(facts)) {
-    if (value !== undefined) shown[name] = typeof value === 'string' ? printable(redact(value), FACT_SIZE_MAX) : value
+    if (value !== undefined) shown[name] = typeof value === 'string' ? printable(redactor.text(value), FACT_SIZE_MAX) : value
   }
   return JSON.stringify({ runId, n, at: new Date(atMs).toISOString(), event, facts: shown })
 }
 
 /** A stored record as the library hands it out. */
-export const toAuditRecord = (record: string, previous: string, hash: string): AuditRecord =>
-  ({ ...(JSON.parse(record) as Omit<AuditRecord, 'prev' | 'hash'>), prev: previous, hash })
+export const toAuditRecord = (record: string, previous: string, hash: string): AuditRecord => ({
+  ...(JSON.parse(record) as Omit<AuditRecord, 'prev' | 'hash'>),
+  prev: previous,
+  hash,
+})

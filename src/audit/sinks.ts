@@ -9,7 +9,7 @@ export type AuditSink = { write(record: string, hash: string): void; close(): Pr
  */
 export function openAuditSink(destination: string): AuditSink {
   const stream = pino.destination(destination === 'stderr' ? { dest: 2, sync: true } : { dest: destination, append: true, mkdir: true, sync: false })
-  const logger = pino({ base: undefined, timestamp: false, level: 'info', formatters: { level: () => ({}) } }, stream)
+  const logger = pino({ base: null, timestamp: false, level: 'info', formatters: { level: () => ({}) } }, stream)
   return {
     write: (record, hash) => logger.info({ ...(JSON.parse(record) as object), hash }),
     close: () => new Promise((resolve) => {

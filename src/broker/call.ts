@@ -1,4 +1,5 @@
 import type { Approver } from '../approval/approver.ts'
+import type { Redactor } from '../audit/redact.ts'
 import type { Ticket } from '../approval/ticket.ts'
 import type { Hold, Ledger } from '../budget/ledger.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
@@ -75,7 +76,9 @@ export type BrokerRun = {
   /** Fires when the run ends, for whatever reason. */
   readonly signal: AbortSignal
   driver(capability: string): Driver
-  redact(text: string): string
+  readonly redactor: Redactor
+  /** Keeps the ledger of a task that outlives the run, before an effect that draws on it. */
+  keepLedger(): void
   now(): number
   /** Runs `work` with the clocks of the run stopped: waiting for a human is not billed. */
   waitForHuman<T>(work: () => Promise<T>): Promise<T>

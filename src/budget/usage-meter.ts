@@ -4,9 +4,6 @@ export type OpUsage = { calls: number; denied: number; ingressBytes: number; egr
 export class UsageMeter {
   /** Every call that was counted, refused ones too. */
   calls = 0
-  cpuMs = 0
-  cpuCostMicroUsd = 0
-  memoryPeakBytes = 0
   readonly byOp = new Map<string, OpUsage>()
 
   op(name: string): OpUsage {
@@ -19,9 +16,5 @@ export class UsageMeter {
     let total = 0
     for (const usage of this.byOp.values()) total += usage[field]
     return total
-  }
-
-  get costMicroUsd(): number {
-    return this.sum('costMicroUsd') + this.cpuCostMicroUsd
   }
 }

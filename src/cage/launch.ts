@@ -20,6 +20,8 @@ export interface Cage {
   readonly pid: number
   /** Queues a frame; never blocks. A cage that stops reading breaches once twice FRAME_BYTES_MAX is waiting. */
   send(frame: HostFrame, segments?: readonly string[]): void
+  /** Whether the host's process may end while this cage lives. */
+  setIdle(isIdle: boolean): void
   /** SIGKILL: the only end that a hostile guest cannot delay. Safe to repeat. */
   kill(): void
   /** The last 4,096 characters of the cage's standard error; for the host's log, written by whoever holds the cage. */
@@ -104,6 +106,11 @@ export const launchCage = (options: CageOptions = {}): Cage => {
       if (port.destroyed) return
       port.write(encodeFrame(frame, segments))
       if (port.writableLength > UNREAD_BYTES_MAX) breach('The cage does not read.')
+    },
+    setIdle(isIdle) {
+      const handles = [child, port, child.stderr as Socket | null]
+      for (const handle of handles) if (isIdle) handle?.unref()
+      else handle?.ref()
     },
     kill: () => void child.kill('SIGKILL'),
     stderrTail: tailOf(child),

@@ -26,3 +26,9 @@ export function deepFreeze<T>(value: T): T {
   for (const inner of Object.values(value)) deepFreeze(inner)
   return Object.freeze(value)
 }
+
+/** Whether JSON data is nested at most so deep; bounds what recursion over it costs. */
+export function isShallow(value: unknown, depthMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depthMax > 0 && Object.values(value).every((inner) => isShallow(inner, depthMax - 1))
+}

@@ -18,6 +18,7 @@ export type JournalBuffer = {
   readonly failure: TollgateError | undefined
 }
 
+/** Opens the buffer before a store; `onKept` hears of rows once they are written. */
 export function openJournalBuffer(store: JournalPort, onKept: (rows: readonly EventRow[]) => void): JournalBuffer {
   let waiting: EventRow[] = []
   let timer: NodeJS.Timeout | undefined
@@ -56,6 +57,8 @@ export function openJournalBuffer(store: JournalPort, onKept: (rows: readonly Ev
     },
     flush,
     drain,
-    get failure() { return failure },
+    get failure() {
+      return failure
+    },
   }
 }

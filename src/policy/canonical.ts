@@ -9,7 +9,12 @@ export function canonicalPolicy(document: PolicyDocument, permissions: ReadonlyM
   const { version, name, model, limits, prices, human_in_loop } = document
   const { ttl_seconds, requester_may_approve, approvers } = document.approval
   return canonicalJson({
-    version, name, model, limits, prices, human_in_loop,
+    version,
+    name,
+    model,
+    limits,
+    prices,
+    human_in_loop,
     permissions: Object.fromEntries(permissions),
     secrets: document.secrets ?? {},
     cost_alerts: [...new Set(document.cost_alerts)].sort((a, b) => a - b),

@@ -45,7 +45,12 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
   const secrets = compileSecrets(policy.secrets, baseDirectory)
   const prices = compilePrices(policy.prices)
   const entries = grantedEntries(policy, capabilities)
-  const grants = compileGrants(entries, capabilities, { secretHosts: hostsOf(secrets), prices, warn }, problems)
+  const grants = compileGrants(
+    entries,
+    capabilities,
+    { secretHosts: hostsOf(secrets), prices, warn },
+    problems,
+  )
   const matchers = compileHumanInLoop(policy.human_in_loop, { grants, problems, warn })
   problems.throwIfAny()
 
@@ -55,12 +60,16 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
     name: policy.name,
     model: policy.model,
     canonical,
+    baseDirectory,
     grants,
     limits: compileLimits(policy.limits),
     costAlerts: [...new Set(policy.cost_alerts)].sort((a, b) => a - b),
     prices,
     secrets: frozenMap(secrets.map((secret) => [secret.name, secret])),
-    approval: { ttlMs: Math.floor(policy.approval.ttl_seconds * 1000), requesterMayApprove: policy.approval.requester_may_approve },
+    approval: {
+      ttlMs: Math.floor(policy.approval.ttl_seconds * 1000),
+      requesterMayApprove: policy.approval.requester_may_approve,
+    },
     humanInLoop: policy.human_in_loop,
     needsApproval: approvalRule(policy.human_in_loop, matchers),
     warnings,
@@ -70,11 +79,16 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
 }
 
 /** The document with every default filled in; throws when it breaks its schema. */
-function parseDocument(document: unknown, capabilities: readonly Capability[], problems: ProblemList): PolicyDocument {
+function parseDocument(
+  document: unknown,
+  capabilities: readonly Capability[],
+  problems: ProblemList,
+): PolicyDocument {
   const data = copyPlainData(document, problems)
   const schema = policySchema(capabilities)
   const parsed = schema.safeParse(data)
-  if (!parsed.success) addIssues(parsed.error.issues, { schema, document: data, problems, notData: problems.paths() })
+  if (!parsed.success)
+    addIssues(parsed.error.issues, { schema, document: data, problems, notData: problems.paths() })
   problems.throwIfAny()
   return parsed.data as PolicyDocument
 }
@@ -83,7 +97,10 @@ const hostsOf = (secrets: readonly SecretDeclaration[]): GrantEnvironment['secre
   frozenMap(secrets.map(({ name, hosts }) => [name, hosts]))
 
 /** The entries under `permissions` that grant something, by capability. */
-function grantedEntries(policy: PolicyDocument, capabilities: readonly Capability[]): ReadonlyMap<string, unknown> {
+function grantedEntries(
+  policy: PolicyDocument,
+  capabilities: readonly Capability[],
+): ReadonlyMap<string, unknown> {
   const permissions = (policy.permissions ?? {}) as Readonly<Record<string, unknown>>
   return frozenMap(
     capabilities.flatMap(({ name }) => {
@@ -103,7 +120,10 @@ function compileGrants(
   for (const capability of capabilities) {
     if (!entries.has(capability.name)) continue
     try {
-      grants.push([capability.name, Object.freeze(capability.compile(entries.get(capability.name), environment))])
+      grants.push([
+        capability.name,
+        Object.freeze(capability.compile(entries.get(capability.name), environment)),
+      ])
     } catch (error) {
       addGrantProblem(error, capability.name, problems)
     }
@@ -116,5 +136,7 @@ function addGrantProblem(error: unknown, capability: string, problems: ProblemLi
   if (!isTollgateError(error) || !error.code.startsWith('CONFIG_')) throw error
   const { rule, change } = error.facts
   const path = rule === undefined ? ['permissions', capability] : parsePath(rule)
-  problems.add(path, change === undefined ? error.message : `${error.message} (${change})`, { code: error.code })
+  problems.add(path, change === undefined ? error.message : `${error.message} (${change})`, {
+    code: error.code,
+  })
 }

@@ -9,6 +9,8 @@ export type CompiledPolicy = {
   readonly model: string | undefined
   /** The canonical form itself (JSON text), as the digest covers it. */
   readonly canonical: string
+  /** Folder that relative files of the policy stand under; not part of the digest. */
+  readonly baseDirectory: string | undefined
   /** By capability name; a capability that is not granted has no entry. */
   readonly grants: ReadonlyMap<string, Grant>
   readonly limits: Limits
@@ -37,7 +39,8 @@ export type Limits = {
 
 export type SecretDeclaration = {
   readonly name: string
-  readonly source: { readonly kind: 'env'; readonly variable: string } | { readonly kind: 'file'; readonly path: string }
+  readonly source:
+    { readonly kind: 'env'; readonly variable: string } | { readonly kind: 'file'; readonly path: string }
   readonly signer: SecretSigner
   readonly hosts: readonly string[] | undefined
 }
@@ -48,4 +51,9 @@ export type ApprovalRules = { readonly ttlMs: number; readonly requesterMayAppro
 export type ApprovalReason = { readonly rule: string; readonly oncePerRun: boolean }
 
 /** What is odd, but not wrong. `line` and `column` (from 1) when the policy came from text. */
-export type PolicyWarning = { readonly path: string; readonly message: string; readonly line?: number; readonly column?: number }
+export type PolicyWarning = {
+  readonly path: string
+  readonly message: string
+  readonly line?: number
+  readonly column?: number
+}

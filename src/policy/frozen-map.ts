@@ -2,7 +2,9 @@
 export function frozenMap<K, V>(entries: Iterable<readonly [K, V]>): ReadonlyMap<K, V> {
   const map = new Map(entries)
   const view: ReadonlyMap<K, V> = {
-    get size() { return map.size },
+    get size() {
+      return map.size
+    },
     get: (key) => map.get(key),
     has: (key) => map.has(key),
     keys: () => map.keys(),

@@ -9,7 +9,12 @@ import { keysAt } from './schema-keys.ts'
 type Issue = z.core.$ZodIssue
 
 /** What the problems are told against. */
-type Subject = { readonly schema: z.ZodType; readonly document: unknown; readonly problems: ProblemList; readonly notData: ReadonlySet<string> }
+type Subject = {
+  readonly schema: z.ZodType
+  readonly document: unknown
+  readonly problems: ProblemList
+  readonly notData: ReadonlySet<string>
+}
 
 /** Adds every issue that zod found to the problems, in our own words, with the nearest valid key where one was misspelt. */
 export function addIssues(issues: readonly Issue[], subject: Subject, base: PolicyPath = []): void {
@@ -34,49 +39,77 @@ function addIssue(issue: Issue, subject: Subject, path: PolicyPath): void {
       const values = issue.values.map(String)
       const given = valueAt(subject.document, path)
       const suggestion = typeof given === 'string' ? nearest(given, values) : undefined
-      const own = issue.message.startsWith('Invalid ') ? `must be ${values.length > 2 ? 'one of ' : ''}${values.join(values.length > 2 ? ', ' : ' or ')}` : issue.message
+      const own = issue.message.startsWith('Invalid ')
+        ? `must be ${values.length > 2 ? 'one of ' : ''}${values.join(values.length > 2 ? ', ' : ' or ')}`
+        : issue.message
       return subject.problems.add(path, own, { suggestion })
     }
     default:
-      return subject.problems.add(path, inWords(issue, valueAt(subject.document, path)), codeOf(issue))
+      return subject.problems.add(path, inWords(issue, valueAt(subject.document, path)), moreOf(issue, path))
   }
 }
 
-function addUnknownKeys(keys: readonly string[], { schema, document, problems }: Subject, path: PolicyPath): void {
+function addUnknownKeys(
+  keys: readonly string[],
+  { schema, document, problems }: Subject,
+  path: PolicyPath,
+): void {
   const present = new Set(Object.keys((valueAt(document, path) ?? {}) as object))
   const valid = [...keysAt(schema, path)].sort((a, b) => Number(present.has(a)) - Number(present.has(b)))
-  for (const key of keys) problems.add([...path, key], 'is an unknown key', { suggestion: nearest(key, valid) })
+  for (const key of keys)
+    problems.add([...path, key], 'is an unknown key', { suggestion: nearest(key, valid) })
 }
 
 const typeFailsAtRoot = (issues: readonly Issue[]): boolean =>
   issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0)
 
 /** Of a choice, only the alternative that the author seems to have meant is told: one whose type fits, with the fewest issues. */
-function addUnion(issue: Extract<Issue, { code: 'invalid_union' }>, subject: Subject, path: PolicyPath): void {
-  const meant = issue.errors.filter((issues) => !typeFailsAtRoot(issues)).sort((a, b) => a.length - b.length)[0]
+function addUnion(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  subject: Subject,
+  path: PolicyPath,
+): void {
+  const meant = issue.errors
+    .filter((issues) => !typeFailsAtRoot(issues))
+    .sort((a, b) => a.length - b.length)[0]
   if (meant !== undefined) return addIssues(meant, subject, path)
-  const expected = issue.errors.flat().flatMap((one) => (one.code === 'invalid_type' ? [typeName(one.expected)] : []))
+  const expected = issue.errors
+    .flat()
+    .flatMap((one) => (one.code === 'invalid_type' ? [typeName(one.expected)] : []))
   const wanted = expected.length > 0 ? `must be ${[...new Set(expected)].join(' or ')}` : issue.message
   subject.problems.add(path, `${wanted}, not ${kindOf(valueAt(subject.document, path))}`)
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
-  object: 'a mapping', record: 'a mapping', array: 'a list', tuple: 'a list', string: 'text', boolean: 'true or false',
-  number: 'a number', int: 'a whole number', null: 'null', never: 'nothing',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  tuple: 'a list',
+  string: 'text',
+  boolean: 'true or false',
+  number: 'a number',
+  int: 'a whole number',
+  null: 'null',
+  never: 'nothing',
 }
 const typeName = (expected: string): string => TYPE_NAMES[expected] ?? expected
 
 const kindOf = (value: unknown): string => {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'a mapping' : `${typeName(typeof value)} (${JSON.stringify(value)?.slice(0, 60)})`
+  return typeof value === 'object'
+    ? 'a mapping'
+    : `${typeName(typeof value)} (${JSON.stringify(value)?.slice(0, 60)})`
 }
 
 const bound = (issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, limit: number | bigint): string => {
   const strict = issue.inclusive === false
-  const sign = issue.code === 'too_small' ? (strict ? 'more than' : 'at least') : strict ? 'less than' : 'at most'
+  const sign =
+    issue.code === 'too_small' ? (strict ? 'more than' : 'at least') : strict ? 'less than' : 'at most'
   if (issue.origin === 'string') return `must have ${sign} ${limit} characters`
-  return ['array', 'set', 'map', 'object'].includes(issue.origin) ? `must have ${sign} ${limit} entries` : `must be ${sign} ${limit}`
+  return ['array', 'set', 'map', 'object'].includes(issue.origin)
+    ? `must have ${sign} ${limit} entries`
+    : `must be ${sign} ${limit}`
 }
 
 function inWords(issue: Issue, given: unknown): string {
@@ -93,11 +126,22 @@ function inWords(issue: Issue, given: unknown): string {
   }
 }
 
-// A capability's schema may name a code of its own through `params: { code }` of a custom issue.
-const codeOf = (issue: Issue): { code?: Code } => {
-  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined
-  return typeof code === 'string' && isCode(code) ? { code } : {}
+/** A custom issue of a capability's schema may bring `params`: a code of its own, and the names that would have been valid. */
+const moreOf = (issue: Issue, path: PolicyPath): { code?: Code; suggestion?: string | undefined } => {
+  if (issue.code !== 'custom') return {}
+  const code: unknown = issue.params?.['code']
+  const candidates: unknown = issue.params?.['candidates']
+  return {
+    ...(typeof code === 'string' && isCode(code) && { code }),
+    ...(Array.isArray(candidates) && { suggestion: nearest(String(path.at(-1)), candidates.map(String)) }),
+  }
 }
 
 const valueAt = (document: unknown, path: PolicyPath): unknown =>
-  path.reduce<unknown>((value, part) => (typeof value === 'object' && value !== null ? (value as Record<string | number, unknown>)[part] : undefined), document)
+  path.reduce<unknown>(
+    (value, part) =>
+      typeof value === 'object' && value !== null
+        ? (value as Record<string | number, unknown>)[part]
+        : undefined,
+    document,
+  )

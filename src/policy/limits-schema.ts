@@ -11,14 +11,38 @@ const dollars = () => z.number().min(0).max(USD_MAX)
 
 /** `limits`: each holds for a run and for its task. */
 export const limitsSchema = z.strictObject({
-  max_tool_calls: z.int().min(0).max(1_000_000).default(20).describe('Most calls. Every brokered call counts, refused ones too.'),
-  max_duration_seconds: seconds(WEEK_SECONDS).default(60).describe('Longest time by the clock; waiting for a human is not counted.'),
-  max_cost_usd: dollars().default(0.1).describe('Most dollars; a call whose worst case would pass it is refused.'),
+  max_tool_calls: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(20)
+    .describe('Most calls. Every brokered call counts, refused ones too.'),
+  max_duration_seconds: seconds(WEEK_SECONDS)
+    .default(60)
+    .describe('Longest time by the clock; waiting for a human is not counted.'),
+  max_cost_usd: dollars()
+    .default(0.1)
+    .describe('Most dollars; a call whose worst case would pass it is refused.'),
   max_cpu_seconds: seconds(86_400).default(10).describe('Most CPU time of the tool itself.'),
   max_memory_mb: z.int().min(8).max(4096).default(64).describe('Most memory of the tool.'),
-  max_concurrent_calls: z.int().min(1).max(1024).default(8).describe('Most calls that are under way at once; more wait.'),
-  max_log_kb: z.int().min(0).max(65_536).default(64).describe('Most log text; what comes later is cut with a mark.'),
-  max_output_kb: z.int().min(1).max(16_384).default(256).describe("Largest value that the tool may return, as JSON."),
+  max_concurrent_calls: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(8)
+    .describe('Most calls that are under way at once; more wait.'),
+  max_log_kb: z
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(64)
+    .describe('Most log text; what comes later is cut with a mark.'),
+  max_output_kb: z
+    .int()
+    .min(1)
+    .max(16_384)
+    .default(256)
+    .describe('Largest value that the tool may return, as JSON.'),
 })
 
 /** `cost_alerts`. */

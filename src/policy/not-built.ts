@@ -21,7 +21,10 @@ export const off = (values: readonly OffValue[], what: string) => {
   const accepted = values.map(String).join(' or ')
   const error = notBuilt(accepted)
   const schemas = values.map((value) => schemaOf(value, error))
-  return z.union(schemas, error).optional().describe(`${what} Not enforced by this version: only ${accepted} is accepted.`)
+  return z
+    .union(schemas, error)
+    .optional()
+    .describe(`${what} Not enforced by this version: only ${accepted} is accepted.`)
 }
 
 /** The readable message when an issue comes from {@link off}; undefined for any other. */

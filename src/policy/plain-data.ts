@@ -47,17 +47,21 @@ export const copyPlainData = (value: unknown, problems: ProblemList): Json => {
   // A getter is never called: what it would answer now says nothing about what it answers later.
   const copyProperty = (owner: object, key: string | number, path: PolicyPath): Json => {
     const property = Object.getOwnPropertyDescriptor(owner, key)
-    if (property === undefined || !('value' in property)) return refuse(path, 'must be a plain value, not a getter')
+    if (property === undefined || !('value' in property))
+      return refuse(path, 'must be a plain value, not a getter')
     return copy(property.value, path)
   }
 
   const copy = (one: unknown, path: PolicyPath): Json => {
     count += 1
     if (count > DOCUMENT_VALUES_MAX)
-      return count === DOCUMENT_VALUES_MAX + 1 ? refuse([], `has more than ${DOCUMENT_VALUES_MAX} values`) : null
+      return count === DOCUMENT_VALUES_MAX + 1
+        ? refuse([], `has more than ${DOCUMENT_VALUES_MAX} values`)
+        : null
     if (path.length > DOCUMENT_DEPTH_MAX) return refuse(path, 'is nested too deeply, or contains itself')
     if (one === null || typeof one === 'boolean' || typeof one === 'string') return one
-    if (typeof one === 'number') return Number.isFinite(one) ? one : refuse(path, `must be a finite number, not ${one}`)
+    if (typeof one === 'number')
+      return Number.isFinite(one) ? one : refuse(path, `must be a finite number, not ${one}`)
     if (one === undefined) return refuse(path, 'is undefined; leave the key out, or write null')
     if (typeof one !== 'object') return refuse(path, `must be plain data, not a ${typeof one}`)
     return Array.isArray(one) ? copyList(one, path) : copyMapping(one, path)

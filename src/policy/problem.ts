@@ -68,10 +68,12 @@ export class ProblemList {
   }
 }
 
-const place = ({ line, column }: PolicyProblem): string => (line === undefined ? '' : `${line}:${column} `)
+type Told = Omit<PolicyProblem, 'code'>
 
-/** One problem on one line: place, path, what is wrong, and the nearest valid word. */
-export const formatProblem = (problem: PolicyProblem): string => {
+const place = ({ line, column }: Told): string => (line === undefined ? '' : `${line}:${column} `)
+
+/** One problem, or one warning, on one line: place, path, what is wrong, and the nearest valid word. */
+export const formatProblem = (problem: Told): string => {
   const { path, message, suggestion } = problem
   const where = path === '' ? 'the document' : path
   return `${place(problem)}${where}: ${message}${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`
@@ -87,10 +89,14 @@ export const policyError = (problems: readonly PolicyProblem[]): TollgateError =
   const rest = problems.length - listed.length
   if (rest > 0) listed.push(`  and ${rest} more`)
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return new TollgateError(code ?? 'CONFIG_POLICY_INVALID', `The policy has ${count}:\n${listed.join('\n')}`, {
-    gate: 'policy',
-    cause: new PolicyProblems(problems),
-  })
+  return new TollgateError(
+    code ?? 'CONFIG_POLICY_INVALID',
+    `The policy has ${count}:\n${listed.join('\n')}`,
+    {
+      gate: 'policy',
+      cause: new PolicyProblems(problems),
+    },
+  )
 }
 
 /** What the error of a bad policy carries as its cause. */

@@ -5,20 +5,32 @@ import { notBuilt, off, PERMISSIONS_NOT_BUILT } from './not-built.ts'
 import { secretsSchema } from './secrets-schema.ts'
 
 const LINE = /^[^\p{Cc}\p{Cf}\u2028\u2029]*$/u
-const line = (sizeMax: number) => z.string().min(1).max(sizeMax).regex(LINE, 'must be one line without control characters')
+const line = (sizeMax: number) =>
+  z.string().min(1).max(sizeMax).regex(LINE, 'must be one line without control characters')
 
 const DAY_SECONDS = 86_400
 
 const approvalSchema = z.strictObject({
-  ttl_seconds: z.number().min(1).max(30 * DAY_SECONDS).default(DAY_SECONDS).describe('How long an approval ticket can be decided.'),
-  requester_may_approve: z.boolean().default(false).describe('Whether the principal of the run may approve its calls.'),
+  ttl_seconds: z
+    .number()
+    .min(1)
+    .max(30 * DAY_SECONDS)
+    .default(DAY_SECONDS)
+    .describe('How long an approval ticket can be decided.'),
+  requester_may_approve: z
+    .boolean()
+    .default(false)
+    .describe('Whether the principal of the run may approve its calls.'),
   approvers: z.literal(1, notBuilt('1')).default(1).describe('How many humans must approve.'),
   hold_seconds: off([null], 'How long a run waits for a decision before it is laid aside.'),
   notify: off([null, '[]'], 'Who is told of a ticket.'),
 })
 
 const outputSchema = z.strictObject({
-  redact: z.array(z.literal('secrets', notBuilt('secrets'))).optional().describe('What is redacted; secrets always are.'),
+  redact: z
+    .array(z.literal('secrets', notBuilt('secrets')))
+    .optional()
+    .describe('What is redacted; secrets always are.'),
   sanitize: off([null, false], 'Cleaning of answers.'),
   spotlight: off([null, false], 'Marking of answers as data.'),
   classifiers: off([null, '[]'], 'Classifiers of answers.'),
@@ -33,7 +45,10 @@ const securitySchema = z.strictObject({
 })
 
 const permissionsSchema = (capabilities: readonly Capability[]) => {
-  const granted = capabilities.map(({ name, schema }) => [name, schema.nullable().optional()] as const)
+  const granted = capabilities.map(({ name, schema }) => {
+    const what = schema.description ?? `What the tool may do over ${name}; absent or null: nothing.`
+    return [name, schema.nullable().optional().describe(what)] as const
+  })
   return z.strictObject({ ...PERMISSIONS_NOT_BUILT, ...Object.fromEntries(granted) })
 }
 
@@ -46,16 +61,23 @@ export const policySchema = (capabilities: readonly Capability[]) =>
     version: z.literal(1).default(1).describe('Version of the policy language.'),
     name: line(100).optional().describe('A name for people.'),
     model: line(200).optional().describe('The model that the tool works for. Recorded, not enforced.'),
-    permissions: permissionsSchema(capabilities).nullable().default(null).describe('What the tool may do. Absent = not granted.'),
+    permissions: permissionsSchema(capabilities)
+      .nullable()
+      .default(null)
+      .describe('What the tool may do. Absent = not granted.'),
     secrets: secretsSchema,
     limits: limitsSchema.prefault({}).describe('Ceilings. Each holds for a run and for its task.'),
     cost_alerts: costAlertsSchema,
-    prices: pricesSchema.prefault({}).describe('What a run is charged beside what its calls cost themselves.'),
+    prices: pricesSchema
+      .prefault({})
+      .describe('What a run is charged beside what its calls cost themselves.'),
     human_in_loop: z
       .array(line(300))
       .max(1000)
       .default([])
-      .describe('Actions that a human must approve, beside those that ask by default. Naming an action does not grant it.'),
+      .describe(
+        'Actions that a human must approve, beside those that ask by default. Naming an action does not grant it.',
+      ),
     approval: approvalSchema.prefault({}).describe('How approvals work.'),
     budgets: off([null, '[]'], 'Budgets beyond the task.'),
     flows: off([null, '[]'], 'What may happen after a label was read.'),

@@ -9,12 +9,22 @@ const FILE = /^file:[^\p{Cc}]{1,4096}$/u
 // RFC 9110, section 5.6.2.
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
 const USERNAME = /^[^:\p{Cc}]{1,256}$/u
-const HOST = /^(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i
+const HOST =
+  /^(?:\*\.)?(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i
 
 // Headers that frame or route a request are the driver's alone.
 const FRAMING = new Set([
-  'host', 'connection', 'content-length', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'keep-alive',
-  'proxy-connection', 'proxy-authorization',
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
 ])
 
 const SIGNERS = ['bearer', 'basic', 'header'] as const
@@ -35,7 +45,10 @@ const secretSchema = z
         name: z
           .string()
           .regex(TOKEN, 'must be the name of a header')
-          .refine((name) => !FRAMING.has(name.toLowerCase()), 'must not be a header that frames or routes the request'),
+          .refine(
+            (name) => !FRAMING.has(name.toLowerCase()),
+            'must not be a header that frames or routes the request',
+          ),
       })
       .optional()
       .describe('Sent as the value of this header.'),
@@ -56,7 +69,9 @@ export const secretsSchema = z
   .record(z.string().regex(NAME, 'must be a name of letters, digits, _ and -'), secretSchema)
   .nullable()
   .default(null)
-  .describe('Credentials that the host adds to requests. Their values never reach the tool, a log or an error.')
+  .describe(
+    'Credentials that the host adds to requests. Their values never reach the tool, a log or an error.',
+  )
 
 type Secret = z.output<typeof secretSchema>
 
@@ -72,7 +87,10 @@ const isAbsolute = (path: string): boolean => path.startsWith('/') || /^[A-Za-z]
 const sourceOf = (from: string, baseDirectory: string | undefined): SecretDeclaration['source'] => {
   if (from.startsWith('env:')) return { kind: 'env', variable: from.slice('env:'.length) }
   const path = from.slice('file:'.length)
-  return { kind: 'file', path: baseDirectory === undefined || isAbsolute(path) ? path : `${baseDirectory}/${path}` }
+  return {
+    kind: 'file',
+    path: baseDirectory === undefined || isAbsolute(path) ? path : `${baseDirectory}/${path}`,
+  }
 }
 
 /** The declarations of parsed secrets; relative files stand under `baseDirectory`. */

@@ -27,12 +27,13 @@ export type EventRow = {
   readonly hash: string
 }
 
+/** An event as it rests; `previous` is the hash of the record before it, empty where there is none. */
+export type StoredEvent = EventRow & { readonly previous: string }
+
 export interface JournalPort {
   append(rows: readonly EventRow[], durability: Durability): void
-  /** In order of run start, then position. */
-  read(filter: { readonly runId?: string; readonly limit?: number }): readonly EventRow[]
-  /** Rows that came after the given row id, for following; returns the last row id with them. */
-  readAfter(rowId: number, limit: number): { readonly rows: readonly EventRow[]; readonly last: number }
+  /** In the order in which they were kept; with a limit, the last ones. */
+  read(filter: { readonly runId?: string; readonly limit?: number }): readonly StoredEvent[]
   /** The state-wide chain of heads. */
   links(): readonly ChainLink[]
 }

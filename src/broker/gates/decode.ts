@@ -1,4 +1,5 @@
 import { ARGUMENTS_SIZE_MAX, JSON_DEPTH_MAX } from '../../../runtime/abi/crossing.ts'
+import { isShallow } from '../../canonical/canonical-json.ts'
 import { CALLS_METER } from '../../budget/ledger.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
@@ -26,7 +27,7 @@ export function decode(call: Call, run: BrokerRun): unknown {
 /** Every call within the limit is counted here, those that are refused later too; so usage.calls never passes the limit. */
 function count(run: BrokerRun): void {
   const { maxToolCalls } = run.policy.limits
-  run.ledger.count({ meter: CALLS_METER, amount: 1, max: maxToolCalls, code: 'LIMIT_TOOL_CALLS', rule: 'limits.max_tool_calls' }, run.runId, run.now())
+  run.ledger.count({ meter: CALLS_METER, amount: 1, max: maxToolCalls, code: 'LIMIT_TOOL_CALLS', rule: 'limits.max_tool_calls' }, run.runId, performance.now())
   run.usage.calls += 1
 }
 
@@ -40,11 +41,4 @@ function parseBounded(text: string): unknown {
   }
   if (!isShallow(value, JSON_DEPTH_MAX)) throw new TollgateError('GUEST_UNPASSABLE', `The arguments are nested deeper than ${JSON_DEPTH_MAX} levels.`)
   return value
-}
-
-function isShallow(value: unknown, depthLeft: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (depthLeft === 0) return false
-  for (const key in value) if (!isShallow((value as Record<string, unknown>)[key], depthLeft - 1)) return false
-  return true
 }

@@ -36,15 +36,19 @@ function closeHold(call: Call, error: TollgateError, run: BrokerRun): void {
   else call.hold?.release()
 }
 
-function redactRecord(error: ErrorRecord, run: BrokerRun): ErrorRecord {
-  return { ...error, message: run.redact(error.message), ...(error.hint && { hint: run.redact(error.hint) }), ...(error.cause && { cause: run.redact(error.cause) }) }
+function redactRecord(error: ErrorRecord, { redactor }: BrokerRun): ErrorRecord {
+  const { message, hint, cause } = error
+  return {
+    ...error, message: redactor.text(message),
+    ...(hint && { hint: redactor.text(hint) }), ...(cause && { cause: redactor.text(cause) }),
+  }
 }
 
 function write(call: Call, answer: Answer, state: 'done' | 'failed' | 'uncertain', error: ErrorRecord | undefined, run: BrokerRun): void {
   const { seq, op, judgement } = call
   run.journal.append('call', `{"seq":${seq},"op":${JSON.stringify(op)},"args":${journalText(call)},"ok":${answer.ok},"outcome":${answer.json}}`, {
     seq, op, subject: judgement?.subject, effect: judgement?.effect,
-    verdict: error === undefined ? 'allow' : 'deny', code: error?.code, gate: error?.gate, message: error?.message, rule: error?.rule ?? judgement?.rule,
+    verdict: error === undefined ? 'allow' : 'deny', code: error?.code, gate: error?.gate, message: error?.message, hint: error?.hint, change: error?.change, rule: error?.rule ?? judgement?.rule,
     ticket: call.ticket?.id, args_bytes: call.args.length, result_bytes: answer.json.length,
     ingress_bytes: call.ingressBytes, egress_bytes: call.egressBytes, cost_micro_usd: error === undefined ? judgement?.costMicroUsd : undefined,
     ms: Math.round((performance.now() - call.startedMs) * 1000) / 1000, ...call.facts,

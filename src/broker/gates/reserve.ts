@@ -8,5 +8,5 @@ export function reserve(call: Call, judgement: Judgement, run: BrokerRun): void 
   const cost = {
     meter: COST_METER, amount: judgement.costMicroUsd, max: run.policy.limits.maxCostMicroUsd, code: 'LIMIT_COST', rule: 'limits.max_cost_usd',
   } as const
-  call.hold = run.ledger.hold([cost, ...judgement.quotas], run.runId, run.now())
+  call.hold = run.ledger.hold([cost, ...judgement.quotas], run.runId, performance.now())
 }

@@ -1,6 +1,6 @@
 import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import type { Judgement } from '../capability.ts'
-import { matchesHost, readDomainPattern } from './domain-pattern.ts'
+import { agreesWith, fallsUnder, readPlacePattern } from './domain-pattern.ts'
 import { HTTP_OP, METHODS, type HttpRequest } from './ops.ts'
 import { readPathPattern, type PathPattern } from './path-pattern.ts'
 import { decodeSegments } from './target.ts'
@@ -37,16 +37,12 @@ function compilePlace(
   domainText: string,
   pathText: string | undefined,
 ): ((request: HttpRequest) => boolean) | undefined {
-  const pattern = domainText === '*' || domainText === '**' ? undefined : readDomainPattern(domainText)
+  const pattern = domainText === '*' || domainText === '**' ? undefined : readPlacePattern(domainText)
   const path = pathText === undefined ? undefined : readPathPattern(pathText)
   if (typeof pattern === 'string' || typeof path === 'string') return undefined
   const onPath = (request: HttpRequest): boolean => path === undefined || underPath(path, request)
   if (pattern === undefined) return onPath
-  const { explicit, scheme, port } = pattern
-  return (request) =>
-    matchesHost(pattern, request.host) &&
-    (!explicit || (request.scheme === scheme && request.port === port)) &&
-    onPath(request)
+  return (request) => fallsUnder(pattern, request.host) && agreesWith(pattern, request) && onPath(request)
 }
 
 const underPath = (path: PathPattern, request: HttpRequest): boolean =>

@@ -20,11 +20,12 @@ const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
 /** Reads one network in CIDR form, or a single address. Returns a text that says what is wrong otherwise. */
 export function readNetwork(text: string): Network | string {
   const [addressText = '', bitsText, ...rest] = text.split('/')
-  if (rest.length > 0 || !ipaddr.isValid(addressText) || /%/u.test(text))
-    return 'must be a network in CIDR form, like 10.0.0.0/8'
-  if (ipaddr.IPv4.isValid(addressText) && !ipaddr.IPv4.isValidFourPartDecimal(addressText))
-    return 'must be written as four decimal numbers'
-  const address = ipaddr.parse(addressText)
+  const address = parseAddress(addressText)
+  if (rest.length > 0 || address === undefined)
+    return ipaddr.IPv4.isValid(addressText)
+      ? 'must be written as four decimal numbers'
+      : 'must be a network in CIDR form, like 10.0.0.0/8'
+  if (isMapped(address)) return 'must be written as the IPv4 network that it stands for'
   const width = address.kind() === 'ipv4' ? 32 : 128
   const bits = bitsText === undefined ? width : Number(bitsText)
   if (bitsText !== undefined && (!/^\d{1,3}$/u.test(bitsText) || bits > width))
@@ -37,6 +38,7 @@ export function readNetwork(text: string): Network | string {
 /**
  * Judges every address that a name resolved to: all must be public or inside a listed network, and a mix of the two kinds is
  * refused as well, for it is what rebinding looks like. Returns the first refusal, or undefined when all may be dialled.
+ * An empty list is for the caller to refuse.
  */
 export function judgeAddresses(
   addresses: readonly string[],
@@ -44,9 +46,10 @@ export function judgeAddresses(
 ): AddressRefusal | undefined {
   let listed: number = 0
   for (const address of addresses) {
-    if (!ipaddr.isValid(address) || address.includes('%'))
-      return { address: 'unreadable', range: 'malformed' }
-    const parsed = ipaddr.parse(address)
+    const parsed = parseAddress(address)
+    if (parsed === undefined) return { address: 'unreadable', range: 'malformed' }
+    // An IPv6 form of an IPv4 address is never dialled, whatever it holds: nobody resolves to one in good faith.
+    if (isMapped(parsed)) return { address, range: 'an IPv4-mapped IPv6 address' }
     if (isListed(parsed, networks)) listed += 1
     else {
       const range = forbiddenRange(parsed)
@@ -59,13 +62,26 @@ export function judgeAddresses(
     : undefined
 }
 
+/** Whether two texts are the same address; a socket may show the IPv4 address that it reached in its IPv6 form. */
+export const isSameAddress = (a: string, b: string): boolean =>
+  ipaddr.isValid(a) && ipaddr.isValid(b) && ipaddr.process(a).toString() === ipaddr.process(b).toString()
+
+/** Strictly: what a socket would read as a name (0177.1, 2130706433) or bind to an interface (fe80::1%eth0) is no address here. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
+  return text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)
+    ? ipaddr.IPv6.parse(text)
+    : undefined
+}
+
+const isMapped = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()
+
 const isListed = (address: ipaddr.IPv4 | ipaddr.IPv6, networks: readonly Network[]): boolean =>
   networks.some(({ base, bits }) => base.kind() === address.kind() && address.match(base, bits))
 
 /** Why an address is not public, in the words of the IANA registries; undefined when it is (RFC 6890, RFC 4291). */
 function forbiddenRange(address: ipaddr.IPv4 | ipaddr.IPv6): string | undefined {
-  // An IPv6 form of an IPv4 address is never dialled, whatever it holds: nobody resolves to one in good faith.
-  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) return 'an IPv4-mapped IPv6 address'
   const range = address.range()
   if (range !== 'unicast') return `${range} (not public)`
   if (address.toString() === WIRE_SERVER) return 'a cloud metadata address'

@@ -1,4 +1,4 @@
-import { getPublicSuffix } from 'tldts'
+import { getDomain, getPublicSuffix } from 'tldts'
 import { readHost } from './host.ts'
 
 /** Scheme, host and port as a policy writes them: a host, `*.wildcard`, or `scheme://host:port`. */
@@ -13,8 +13,9 @@ export type DomainPattern = {
   readonly wildcard: boolean
   /** Set for an IP literal: the address without brackets. */
   readonly address?: string
-  /** A scheme or a port was written. */
-  readonly explicit: boolean
+  /** A scheme was written, a port was written; what was not is https and 443 in a grant, and open where a pattern only narrows. */
+  readonly schemeWritten: boolean
+  readonly portWritten: boolean
 }
 
 /** A place that a request goes to. */
@@ -40,8 +41,15 @@ export function originText({ scheme, host, port }: Origin): string {
   return scheme === 'https' ? `${host}${shownPort}` : `http://${host}${shownPort}`
 }
 
-/** Reads a domain of a policy. Returns a text that says what is wrong with it otherwise. Pure. */
+/** Reads a domain that a policy grants. Returns a text that says what is wrong with it otherwise. Pure. */
 export function readDomainPattern(written: string): DomainPattern | string {
+  const pattern = readPlacePattern(written)
+  if (typeof pattern === 'string' || !pattern.wildcard) return pattern
+  return wildcardProblem(pattern) ?? pattern
+}
+
+/** Like {@link readDomainPattern}, for patterns that grant nothing (they ask): any wildcard passes. */
+export function readPlacePattern(written: string): DomainPattern | string {
   const [, schemeText, hostText = '', portText, rest = ''] = SHAPE.exec(written) ?? []
   if (rest !== '')
     return rest.startsWith('/') ? 'a domain has no path: use the full form with paths' : 'is not a domain'
@@ -54,8 +62,6 @@ export function readDomainPattern(written: string): DomainPattern | string {
   if (bare.includes('*')) return 'a * stands only for the first labels, as in *.company.com'
   const read = readHost(bare)
   if (typeof read === 'string') return read
-  const problem = wildcard ? wildcardProblem(read.host, read.address) : undefined
-  if (problem !== undefined) return problem
   const shown = wildcard ? `*.${read.host}` : read.host
   return Object.freeze({
     text: originText({ scheme, host: shown, port }),
@@ -63,32 +69,45 @@ export function readDomainPattern(written: string): DomainPattern | string {
     port,
     wildcard,
     ...read,
-    explicit: schemeText !== undefined || portText !== undefined,
+    schemeWritten: schemeText !== undefined,
+    portWritten: portText !== undefined,
   })
 }
 
 /** Whoever owns a sub-domain of a public suffix is a stranger to the next one, so a wildcard there grants to anybody. */
-function wildcardProblem(host: string, address: string | undefined): string | undefined {
+function wildcardProblem({ host, address }: DomainPattern): string | undefined {
   if (address !== undefined) return 'an address has no sub-domains'
   const suffix = getPublicSuffix(host, { allowPrivateDomains: true })
   return suffix === host ? `anybody can own a sub-domain of the public suffix ${host}` : undefined
 }
 
-/** Whether a host falls under a pattern, by whole labels. Both are canonical. */
+/** Whether a host is that of a pattern or, under a wildcard, any below it, by whole labels. Both are canonical. */
+export const fallsUnder = (pattern: DomainPattern, host: string): boolean =>
+  pattern.wildcard ? host.endsWith(`.${pattern.host}`) : host === pattern.host
+
+/**
+ * Whether a pattern grants a host. A wildcard stands for few and short labels, and never for a name that a stranger can own
+ * below a public suffix further down: `*.amazonaws.com` is not `bucket.s3.amazonaws.com`.
+ */
 export function matchesHost(pattern: DomainPattern, host: string): boolean {
-  if (!pattern.wildcard) return host === pattern.host
-  if (!host.endsWith(`.${pattern.host}`)) return false
+  if (!pattern.wildcard || !fallsUnder(pattern, host)) return fallsUnder(pattern, host)
   const prefix = host.slice(0, -pattern.host.length - 1)
-  return prefix.length <= WILDCARD_CHARS_MAX && prefix.split('.').length <= WILDCARD_LABELS_MAX
+  if (prefix.length > WILDCARD_CHARS_MAX || prefix.split('.').length > WILDCARD_LABELS_MAX) return false
+  const owned = getDomain(host, { allowPrivateDomains: true })
+  return owned !== null && !owned.endsWith(`.${pattern.host}`)
 }
 
 /** Whether scheme, host and port of a request fall under a pattern. */
 export const matchesOrigin = (pattern: DomainPattern, origin: Origin): boolean =>
   pattern.scheme === origin.scheme && pattern.port === origin.port && matchesHost(pattern, origin.host)
 
+/** Whether scheme and port agree with a pattern, where it names them. */
+export const agreesWith = (pattern: DomainPattern, { scheme, port }: Origin): boolean =>
+  (!pattern.schemeWritten || pattern.scheme === scheme) && (!pattern.portWritten || pattern.port === port)
+
 /** Whether every origin of `inner` falls under `outer`, where `outer` may leave scheme and port open (the hosts of a secret do). */
 export function covers(outer: DomainPattern, inner: DomainPattern): boolean {
-  if (outer.explicit && (outer.scheme !== inner.scheme || outer.port !== inner.port)) return false
+  if (!agreesWith(outer, inner)) return false
   if (outer.host === inner.host) return outer.wildcard === inner.wildcard
-  return outer.wildcard && inner.host.endsWith(`.${outer.host}`)
+  return outer.wildcard && matchesHost(outer, inner.host)
 }

@@ -89,8 +89,8 @@ function checkSecret(
     environment.warn(`${rule}.auth`, `the secret ${name} travels unencrypted to ${pattern.text}`)
 }
 
-/** Whether a host pattern of a secret covers a domain. A pattern without scheme and port leaves both open. */
-export function hostCovers(host: string, domain: DomainPattern): boolean {
+/** Whether a host pattern of a secret covers a domain. A pattern without scheme or port leaves them open. */
+function hostCovers(host: string, domain: DomainPattern): boolean {
   const pattern = readDomainPattern(host)
   return typeof pattern !== 'string' && covers(pattern, domain)
 }

@@ -31,8 +31,9 @@ function entrySentence(entry: HttpEntry): string {
   return `${parts.join('; ')}. ${effectSentence(entry)}`.trimEnd()
 }
 
-function effectSentence({ methods, effectOf, categories, ask, egressBytesMax }: HttpEntry): string {
-  const effects = [...new Set(methods.map(effectOf))]
+function effectSentence(entry: HttpEntry): string {
+  const { methods, categories, ask, egressBytesMax } = entry
+  const effects = [...new Set(methods.map((method) => entry.effectOf(method)))]
   const kinds = categories.length > 0 ? ` (${categories.join(', ')})` : ''
   const asks = {
     always: ' A human approves each.',

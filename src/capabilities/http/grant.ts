@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantEnvironment, Judgement } from '../capability.ts'
@@ -22,15 +23,18 @@ import { parseTarget, URL_SIZE_MAX, type Target } from './target.ts'
 /** A request before it is judged, its URL already parsed. */
 export type RequestDraft = Omit<RequestArguments, 'url'> & { readonly target: Target }
 
+/** A judgement of this capability, whose request has its real type. */
+export type HttpJudgement = Judgement & { readonly request: HttpRequest }
+
 /** The compiled `permissions.http`. Beside the contract it has what the driver judges the wire with. */
 export interface HttpGrant extends Grant {
   readonly entries: readonly HttpEntry[]
   readonly settings: HttpSettings
   /** Judges a request whose URL was parsed already: each hop of a redirect is one. Throws DENIED_* and LIMIT_REQUEST_SIZE. */
-  judgeDraft(draft: RequestDraft): Judgement & { readonly request: HttpRequest }
+  judgeDraft(draft: RequestDraft): HttpJudgement
 }
 
-/** Longest subject, in characters; a longer URL is cut with a mark. */
+/** Longest piece of a subject that is shown as it is, in characters; what is cut of a longer URL is named by its digest. */
 const SUBJECT_SIZE_MAX = 512
 
 /** Compiles a parsed `permissions.http`. Throws CONFIG_POLICY_INVALID. Pure. */
@@ -40,8 +44,7 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
   )
   warnOfShadows(entries, environment)
   const settings = compileSettings(document, environment)
-  const judgeDraft = (draft: RequestDraft): Judgement & { readonly request: HttpRequest } =>
-    judgeRequest(entries, settings, draft)
+  const judgeDraft = (draft: RequestDraft): HttpJudgement => judgeRequest(entries, settings, draft)
   return Object.freeze<HttpGrant>({
     capability: 'http',
     entries,
@@ -62,6 +65,14 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
   })
 }
 
+/** The entry that let a request through. Throws INTERNAL_ERROR when the judgement is of another grant. */
+export function entryOf({ entries }: HttpGrant, { request }: HttpJudgement): HttpEntry {
+  const entry = entries[request.entry]
+  if (entry === undefined)
+    throw new TollgateError('INTERNAL_ERROR', 'The request was judged by another grant.')
+  return entry
+}
+
 function readMethod(written: string): Method {
   const upper = written.toUpperCase()
   const method = METHODS.find((one) => one === upper)
@@ -78,7 +89,7 @@ function judgeRequest(
   entries: readonly HttpEntry[],
   settings: HttpSettings,
   draft: RequestDraft,
-): Judgement & { readonly request: HttpRequest } {
+): HttpJudgement {
   const { target, body = null, redirect } = draft
   const method = readMethod(draft.method)
   if (body !== null && (method === 'GET' || method === 'HEAD')) {
@@ -143,10 +154,13 @@ function verdict(
   }
 }
 
-/** Canonical URLs are ASCII without spaces and controls, so the subject is too. */
+/**
+ * Canonical URLs are ASCII without spaces and controls, so the subject is too. Two requests never share one by being cut: a
+ * standing approval goes by the subject.
+ */
 function subjectOf({ method, url }: HttpRequest): string {
   const text = `${method} ${url}`
   return text.length <= SUBJECT_SIZE_MAX
     ? text
-    : `${text.slice(0, SUBJECT_SIZE_MAX)}… [${text.length} characters]`
+    : `${text.slice(0, SUBJECT_SIZE_MAX)}… [${text.length} characters, sha256 ${hash('sha256', text)}]`
 }

@@ -28,12 +28,18 @@ export function readHost(written: string): Host | string {
   if (host === undefined) return 'the host is malformed'
   if (host !== lower && (bracketed || !isItsUnicode(lower, host)))
     return `the host is not written in its canonical form (${host})`
-  if (bracketed) return { host, address: host.slice(1, -1) }
-  if (IPV4.test(host)) return { host, address: host }
+  const address = addressOfHost(host)
+  if (address !== undefined) return { host, address }
   if (host.endsWith('.')) return 'the host ends in a dot'
   if (host.length > NAME_OCTETS_MAX || !host.split('.').every((label) => LABEL.test(label)))
     return 'the host is malformed'
   return { host }
+}
+
+/** The address that a canonical host is, without brackets; undefined for a name. */
+export function addressOfHost(host: string): string | undefined {
+  if (host.startsWith('[')) return host.slice(1, -1)
+  return IPV4.test(host) ? host : undefined
 }
 
 function parsed(host: string): string | undefined {

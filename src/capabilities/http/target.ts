@@ -104,13 +104,16 @@ function decodeOnce(encoded: string): string {
   }
 }
 
-/** Resolves what a Location header holds against the URL that answered (RFC 9110, section 10.2.2), as strictly as {@link parseTarget}. */
-export function resolveLocation(base: Target, location: string): Target {
+/** What a Location header is resolved against: the URL that answered. */
+export type Base = Origin & { readonly path: string; readonly query: string }
+
+/** Resolves what a Location header holds (RFC 9110, section 10.2.2), as strictly as {@link parseTarget}. Throws DENIED_URL. */
+export function resolveLocation(base: Base, location: string): Target {
   const origin = `${base.scheme}://${base.host}:${base.port}`
   if (/^[A-Za-z][A-Za-z0-9+.-]*:/u.test(location)) return parseTarget(location)
   if (location.startsWith('//')) return parseTarget(`${base.scheme}:${location}`)
   if (location.startsWith('/')) return parseTarget(origin + location)
   if (location.startsWith('?')) return parseTarget(origin + base.path + location)
-  if (location === '' || location.startsWith('#')) return base
+  if (location === '' || location.startsWith('#')) return parseTarget(origin + base.path + base.query)
   return parseTarget(origin + base.path.slice(0, base.path.lastIndexOf('/') + 1) + location)
 }

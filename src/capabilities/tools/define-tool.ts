@@ -44,25 +44,90 @@ export type HostTool = {
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
+/** These mean something to JavaScript itself, so the guest's `tools` cannot hold them under their own meaning. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype', 'then'])
+
+/** The keys of a definition. Typed by its own type, so that neither can forget one. */
+const KEYS: Readonly<Record<keyof HostToolDefinition<z.ZodType, z.ZodType>, true>> = {
+  name: true,
+  description: true,
+  input: true,
+  output: true,
+  effect: true,
+  category: true,
+  costUsd: true,
+  perform: true,
+}
 
 const misuse = (name: string, what: string): never => {
   throw new TollgateError('CONFIG_USAGE', `defineTool(${JSON.stringify(name)}): ${what}`)
 }
 
-/** Declares a host tool: a function of the embedder that policies may grant by name. Throws CONFIG_USAGE for a malformed definition. */
-export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(definition: HostToolDefinition<Input, Output>): HostTool {
-  const { name, description, input, output, effect = 'irreversible', category = [], costUsd = 0, perform } = definition
-  if (typeof name !== 'string' || !NAME.test(name)) misuse(String(name), 'name must be an identifier of at most 64 characters')
+/**
+ * Declares a host tool: a function of the embedder that policies may grant by name. Throws CONFIG_USAGE for a malformed
+ * definition, an unknown key included: a misspelt `category` would silently be none.
+ */
+export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(
+  definition: HostToolDefinition<Input, Output>,
+): HostTool {
+  if (typeof definition !== 'object' || definition === null) misuse('', 'pass one object')
+  const { effect = 'irreversible', category = [], costUsd = 0, ...given } = definition
+  const { name, description, input, output, perform } = given
+  if (typeof name !== 'string' || !NAME.test(name))
+    misuse(String(name), 'name must be an identifier of at most 64 characters')
+  if (RESERVED.has(name)) misuse(name, 'this name has a meaning of its own in JavaScript')
+  const unknown = Object.keys(given).find((key) => !Object.hasOwn(KEYS, key))
+  if (unknown !== undefined)
+    misuse(name, `${JSON.stringify(unknown)} is none of ${Object.keys(KEYS).join(', ')}`)
   if (typeof description !== 'string' || description === '') misuse(name, 'description is missing')
-  if (!(input instanceof z.ZodType) || !(output instanceof z.ZodType)) misuse(name, 'input and output must be zod schemas')
-  if (!EFFECTS.includes(effect)) misuse(name, `effect must be one of ${EFFECTS.join(', ')}`)
-  const categories = typeof category === 'string' ? [category] : [...category]
-  for (const one of categories) if (!CATEGORIES.includes(one)) misuse(name, `category must be one of ${CATEGORIES.join(', ')}`)
-  if (!Number.isFinite(costUsd) || costUsd < 0) misuse(name, 'costUsd must be a number of dollars, 0 or more')
+  if (!(input instanceof z.ZodType) || !(output instanceof z.ZodType))
+    misuse(name, 'input and output must be zod schemas')
   if (typeof perform !== 'function') misuse(name, 'perform must be a function')
+  return checked(
+    {
+      name,
+      description,
+      input,
+      output,
+      effect,
+      categories: typeof category === 'string' ? [category] : category,
+      costMicroUsd: Math.ceil(costUsd * 1e6 - 1e-6),
+      perform: (args: unknown, call: HostToolCall) => perform(args as z.output<Input>, call),
+    },
+    (what) => misuse(name, what),
+  )
+}
+
+/** A frozen copy of a host tool whose effect, categories and price are what they must be; `refuse` throws otherwise. */
+export function checked(tool: HostTool, refuse: (what: string) => never): HostTool {
+  const { effect, categories, costMicroUsd } = tool
+  if (!EFFECTS.includes(effect)) refuse(`effect must be one of ${EFFECTS.join(', ')}`)
+  if (!Array.isArray(categories) || !categories.every((one) => CATEGORIES.includes(one)))
+    refuse(`category must be one of ${CATEGORIES.join(', ')}, or a list of them`)
+  if (!Number.isFinite(costMicroUsd) || costMicroUsd < 0)
+    refuse('costUsd must be a number of dollars, 0 or more')
+  const { name, description, input, output } = tool
   return Object.freeze({
-    name, description, input, output, effect, categories: Object.freeze(categories),
-    costMicroUsd: Math.ceil(costUsd * 1e6 - 1e-6),
-    perform: (args: unknown, call: HostToolCall) => perform(args as z.output<Input>, call),
+    name,
+    description,
+    input,
+    output,
+    effect,
+    categories: Object.freeze([...categories]),
+    costMicroUsd,
+    perform: (args: unknown, call: HostToolCall) => tool.perform(args, call),
   })
+}
+
+/**
+ * The names of a tool's arguments, and whether there can be no other. Where its input is no plain object schema (a pipe, a
+ * record, a union), nothing is known: no names, and not closed.
+ */
+export function argumentsOf({ input }: HostTool): { names: ReadonlySet<string>; closed: boolean } {
+  if (!(input instanceof z.ZodObject)) return { names: new Set(), closed: false }
+  const { catchall } = input.def
+  return {
+    names: new Set(Object.keys(input.shape)),
+    closed: catchall === undefined || catchall instanceof z.ZodNever,
+  }
 }

@@ -10,28 +10,49 @@ export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
   }
 }
 
-async function performTool(tools: ReadonlyMap<string, HostTool>, judgement: Judgement, context: PerformContext): Promise<Outcome> {
+async function performTool(
+  tools: ReadonlyMap<string, HostTool>,
+  judgement: Judgement,
+  context: PerformContext,
+): Promise<Outcome> {
   const { tool: name, arguments: args } = judgement.request as { tool: string; arguments: unknown }
   const tool = tools.get(name)
   if (tool === undefined) throw new TollgateError('CONFIG_HOST_TOOL_UNKNOWN', `The host has no tool ${name}.`)
   let reported: number | undefined
   const { signal, runId, taskId, principal, idempotencyKey } = context
   const charge = (costUsd: number): void => {
-    if (!Number.isFinite(costUsd) || costUsd < 0) throw new TollgateError('CONFIG_USAGE', `${name}: charge() takes a number of dollars, 0 or more.`)
+    if (!Number.isFinite(costUsd) || costUsd < 0)
+      throw new TollgateError('CONFIG_USAGE', `${name}: charge() takes a number of dollars, 0 or more.`)
     reported = (reported ?? 0) + Math.ceil(costUsd * 1e6 - 1e-6)
   }
-  const returned = await untilAborted(signal, () => tool.perform(args, { runId, taskId, principal, idempotencyKey, signal, charge }), name)
+  const returned = await untilAborted(
+    signal,
+    () => tool.perform(args, { runId, taskId, principal, idempotencyKey, signal, charge }),
+    name,
+  )
   const parsed = tool.output.safeParse(returned)
   if (!parsed.success) {
-    throw new TollgateError('UPSTREAM_TOOL_RESULT', `The host tool ${name} returned what its output schema does not allow.`, { cause: parsed.error })
+    throw new TollgateError(
+      'UPSTREAM_TOOL_RESULT',
+      `The host tool ${name} returned what its output schema does not allow.`,
+      { cause: parsed.error },
+    )
   }
-  return { value: parsed.data ?? null, ingressBytes: 0, egressBytes: 0, ...(reported !== undefined && { costMicroUsd: reported }) }
+  return {
+    value: parsed.data ?? null,
+    ingressBytes: 0,
+    egressBytes: 0,
+    ...(reported !== undefined && { costMicroUsd: reported }),
+  }
 }
 
 /** A tool that ignores the signal is left behind at the deadline; its late result goes nowhere. */
 async function untilAborted(signal: AbortSignal, work: () => unknown, name: string): Promise<unknown> {
+  const message = `The host tool ${name} did not answer in time.`
+  // The signal will not fire a second time.
+  if (signal.aborted) throw new TollgateError('UPSTREAM_TIMEOUT', message, { notPerformed: true })
   const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(new TollgateError('UPSTREAM_TIMEOUT', `The host tool ${name} did not answer in time.`))
+  const onAbort = (): void => reject(new TollgateError('UPSTREAM_TIMEOUT', message))
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     return await Promise.race([Promise.try(work), aborted])

@@ -1,5 +1,5 @@
 import { sha256 } from '../../digest/sha256.ts'
-import type { ChainLink, EventRow, JournalPort, RunPort, RunRow, StoredRun } from '../ports.ts'
+import type { ChainLink, EventRow, StoredEvent, JournalPort, RunPort, RunRow, StoredRun } from '../ports.ts'
 import type { Database } from './database.ts'
 
 /** Inserts events inside a transaction that is already open. */
@@ -8,24 +8,23 @@ export function insertEvents(database: Database, rows: readonly EventRow[]): voi
   for (const { runId, n, event, record, hash } of rows) insert.run(runId, n, event, record, hash)
 }
 
-type RawEvent = { run_id: string; n: number; event: string; record: string; hash: string; rowid: number }
-const toEventRow = ({ run_id: runId, n, event, record, hash }: RawEvent): EventRow => ({ runId, n, event, record, hash })
+type RawEvent = { run_id: string; n: number; event: string; record: string; hash: string; previous: string | null }
+const toStoredEvent = ({ run_id: runId, n, event, record, hash, previous }: RawEvent): StoredEvent => ({
+  runId, n, event, record, hash, previous: previous ?? '',
+})
+
+const WITH_PREVIOUS = `SELECT e.*, p.hash AS previous FROM events e LEFT JOIN events p ON p.run_id = e.run_id AND p.n = e.n - 1`
 
 export function journalPort(database: Database): JournalPort {
-  const all = 'SELECT e.rowid, e.* FROM events e LEFT JOIN runs r USING (run_id)'
   return {
     append(rows, durability) {
       database.transaction(durability, () => insertEvents(database, rows))
     },
     read({ runId, limit = -1 }) {
       const raw = runId === undefined
-        ? database.sql(`${all} ORDER BY r.started_at_ms, e.run_id, e.n LIMIT ?`).all(limit)
-        : database.sql(`${all} WHERE e.run_id = ? ORDER BY e.n LIMIT ?`).all(runId, limit)
-      return (raw as RawEvent[]).map(toEventRow)
-    },
-    readAfter(rowId, limit) {
-      const raw = database.sql('SELECT rowid, * FROM events WHERE rowid > ? ORDER BY rowid LIMIT ?').all(rowId, limit) as RawEvent[]
-      return { rows: raw.map(toEventRow), last: raw.at(-1)?.rowid ?? rowId }
+        ? database.sql(`${WITH_PREVIOUS} ORDER BY e.rowid DESC LIMIT ?`).all(limit)
+        : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
+      return (raw as RawEvent[]).map(toStoredEvent).reverse()
     },
     links() {
       const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as (Omit<ChainLink, 'runId'> & { run_id: string })[]

@@ -43,9 +43,9 @@ export const callRows = (records: readonly AuditRecord[]): CallRow[] =>
       message: textOf(facts, 'message'),
       hint: textOf(facts, 'hint'),
       change: textOf(facts, 'change'),
-      ingressBytes: numberOf(facts, 'ingressBytes') ?? 0,
-      egressBytes: numberOf(facts, 'egressBytes') ?? 0,
+      ingressBytes: numberOf(facts, 'ingress_bytes') ?? 0,
+      egressBytes: numberOf(facts, 'egress_bytes') ?? 0,
       ms: numberOf(facts, 'ms'),
-      costUsd: numberOf(facts, 'costUsd') ?? 0,
+      costUsd: (numberOf(facts, 'cost_micro_usd') ?? 0) / 1e6,
     }))
     .sort((left, right) => left.seq - right.seq)

@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts'
 import { formatMs, formatUsd } from './units.ts'
 
 const LOG_SIZE_MAX = 16 * 1024
-const LOG_FORMATS = { debug: 'dim', info: 'none', warn: 'yellow', error: 'red' } as const
+const LOG_FORMATS = { debug: 'dim', info: 'reset', warn: 'yellow', error: 'red' } as const
 
 /** What happens in a run, as lines for stderr: the guest's logs always, calls and the rest while somebody watches. */
 export const eventLines = (event: RunEvent, terminal: Terminal): string[] => {

@@ -1,0 +1,78 @@
+/**
+ * The kernel: everything that runs in an isolate before the tool does. The order below is the order of events. Importing it
+ * captures the built-ins; `open` turns the bare realm into the guest's; the tool's code comes last.
+ */
+import { SEGMENT_END, type KernelExports, type Send } from './abi/inside.ts'
+import type { StubManifest } from './abi/ops.ts'
+import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
+import { installClock, type Clock } from './kernel/clock.ts'
+import { installConsole } from './kernel/console.ts'
+import { openDoor, type Door } from './kernel/door.ts'
+import { lockdown } from './kernel/lockdown.ts'
+import { JSONParse } from './kernel/primordials.ts'
+import { runProgram } from './kernel/program.ts'
+import { installRandom, type Reseed } from './kernel/random.ts'
+import { closeStacks } from './kernel/stacks.ts'
+import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
+import { installTimers } from './kernel/timers.ts'
+
+const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp } as unknown as Readonly<Record<string, Sugar>>
+
+let door: Door
+let clock: Clock
+let reseed: Reseed
+let input: unknown
+let capabilities: StubTree
+let tool: object | undefined
+let begun = false
+
+const endSegment = (): never => {
+  // oxlint-disable-next-line typescript/only-throw-error -- a number has no getters: nothing of the guest is read when it is caught
+  throw SEGMENT_END
+}
+
+const runWhenReady = (): void => {
+  if (!begun || tool === undefined) return
+  runProgram(door, tool, input, capabilities)
+}
+
+/** See {@link KernelExports}. */
+export const open: KernelExports['open'] = (send: Send) => {
+  lockdown()
+  clock = installClock()
+  reseed = installRandom()
+  closeStacks()
+  door = openDoor(send)
+  const report = installConsole(door, clock.now)
+  installTimers(door, report)
+}
+
+/** See {@link KernelExports}. */
+export const prepare: KernelExports['prepare'] = (seed0, seed1, seed2, seed3, atMs, manifest, inputJson) => {
+  reseed(seed0, seed1, seed2, seed3)
+  clock.start(atMs)
+  const { stubs } = JSONParse(manifest) as StubManifest
+  capabilities = growStubs(door, stubs, SUGARS)
+  input = JSONParse(inputJson)
+}
+
+/** See {@link KernelExports}. */
+export const loaded: KernelExports['loaded'] = (exports) => {
+  tool = exports
+  door.loaded()
+  runWhenReady()
+}
+
+/** See {@link KernelExports}. */
+export const begin: KernelExports['begin'] = () => {
+  begun = true
+  runWhenReady()
+  return endSegment()
+}
+
+/** See {@link KernelExports}. */
+export const deliver: KernelExports['deliver'] = (seq, ok, atMs, text) => {
+  clock.moveTo(atMs)
+  door.deliver(seq, ok, text)
+  return endSegment()
+}

@@ -1,0 +1,77 @@
+import { join, relative, sep } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+import { KERNEL_GLOBAL } from '../../runtime/abi/inside.ts'
+
+type Offence = { readonly importer: string; readonly wanted: string }
+
+const isInside = (path: string, folder: string): boolean => path.startsWith(folder + sep)
+
+/** Notes every import by which the kernel would reach outside runtime/. */
+const fence = (folder: string, offences: Offence[]): Plugin => ({
+  name: 'fence',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+      if (pluginData === 'resolving' || kind === 'entry-point') return undefined
+      const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolving' })
+      const isFine = found.errors.length === 0 && !found.external && isInside(found.path, folder)
+      if (isFine) return found
+      offences.push({ importer: relative(join(folder, '..'), importer), wanted: path })
+      return { path, external: true }
+    })
+  },
+})
+
+const offenceText = (offences: readonly Offence[]): string =>
+  [
+    'The kernel runs in an isolate, where only the language itself exists. These imports leave runtime/:',
+    ...offences.map(({ importer, wanted }) => `  ${importer} imports '${wanted}'`),
+    'Move what both sides need into runtime/abi/, write what is small again on primordials, or do the work in the host.',
+  ].join('\n')
+
+/** What a bundle is made from, where it is not the project's own; tests build weaker kernels by it. */
+export type BundleParts = { readonly entry?: string; readonly plugins?: readonly Plugin[] }
+
+/**
+ * Bundles runtime/main.ts into the text of one script, which leaves its exports in the global variable KERNEL_GLOBAL. A script
+ * and not a module, because the engine caches the code of scripts only: that saves a third of an isolate's start.
+ * Throws an Error that lists every import that leaves runtime/.
+ */
+export const bundleKernel = async (checkout: string, parts: BundleParts = {}): Promise<string> => {
+  const offences: Offence[] = []
+  const result = await build({
+    entryPoints: [parts.entry ?? join(checkout, 'runtime', 'main.ts')],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    globalName: 'kernel',
+    banner: { js: "(function(){'use strict';" },
+    footer: { js: `globalThis.${KERNEL_GLOBAL}=kernel})()` },
+    platform: 'neutral',
+    target: 'es2024',
+    charset: 'utf8',
+    legalComments: 'none',
+    minifyWhitespace: true,
+    logLevel: 'silent',
+    plugins: [fence(join(checkout, 'runtime'), offences), ...(parts.plugins ?? [])],
+  })
+  if (offences.length > 0) throw new Error(offenceText(offences))
+  return result.outputFiles[0]?.text ?? ''
+}
+
+/** Bundles src/cage/main.ts, with the kernel's text inside it, into one module for Node; isolated-vm stays a dependency. */
+export const bundleCage = async (checkout: string, kernel: string): Promise<string> => {
+  const result = await build({
+    entryPoints: [join(checkout, 'src', 'cage', 'main.ts')],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    charset: 'utf8',
+    legalComments: 'none',
+    external: ['isolated-vm'],
+    define: { KERNEL_SOURCE: JSON.stringify(kernel) },
+    logLevel: 'silent',
+  })
+  return result.outputFiles[0]?.text ?? ''
+}

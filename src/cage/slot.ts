@@ -1,0 +1,161 @@
+import {
+  ARGUMENTS_SIZE_MAX,
+  CUT_MARK,
+  ERROR_TEXT_SIZE_MAX,
+  KEY_SIZE_MAX,
+  LOG_LINE_SIZE_MAX,
+  OP_NAME_SIZE_MAX,
+  OUTPUT_SIZE_MAX,
+} from '../../runtime/abi/crossing.ts'
+import { LOG_LEVELS, type DeliverFrame, type Fault, type LogLevel, type StartFrame } from '../../runtime/abi/frames.ts'
+import { OUT } from '../../runtime/abi/inside.ts'
+import type { GuestIsolate, SegmentEnd } from './isolate.ts'
+import type { Outbox } from './outbox.ts'
+
+type ErrorText = { readonly name: string; readonly message: string; readonly stack: string }
+
+const ERROR_JSON_SIZE_MAX = 3 * 6 * ERROR_TEXT_SIZE_MAX + 256
+
+const MESSAGES = {
+  timeout: 'The tool computed for longer than one stretch may take.',
+  memory: 'The tool needed more memory than its isolate has.',
+}
+
+const cut = (text: string): string =>
+  text.length > ERROR_TEXT_SIZE_MAX ? text.slice(0, ERROR_TEXT_SIZE_MAX - CUT_MARK.length) + CUT_MARK : text
+
+/** An error that the engine copied out of the isolate. Its stack goes on with the cage's own frames; they stay here. */
+const copiedError = (error: unknown): ErrorText => {
+  if (!(error instanceof Error)) return { name: 'Error', message: cut(String(error)), stack: '' }
+  const [stack = ''] = (error.stack ?? '').split('\n    at (<isolated-vm boundary>)')
+  return { name: cut(error.name), message: cut(error.message), stack: cut(stack) }
+}
+
+/** One run in its isolate. */
+export class Slot {
+  readonly #start: StartFrame
+  readonly #guest: GuestIsolate
+  readonly #outbox: Outbox
+  #lastSeq = 0
+  #logBytes = 0
+  #loaded = false
+  #over = false
+
+  constructor(start: StartFrame, guest: GuestIsolate, outbox: Outbox) {
+    this.#start = start
+    this.#guest = guest
+    this.#outbox = outbox
+    guest.onSend = (kind, number, textA, textB, textC) => this.#take(kind, number, textA, textB, textC)
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** Compiles the tool and runs it as far as it comes without an answer of the host. */
+  run(manifest: string, program: string, input: string): void {
+    const { seed, atMs, segmentMs } = this.#start
+    let imports: readonly string[]
+    try {
+      imports = this.#guest.compile(program)
+    } catch (error) {
+      return this.#fail('syntax', copiedError(error))
+    }
+    if (imports.length > 0) return this.#fail('import', importError(imports))
+    this.#guest.prepare(segmentMs, ...seed, atMs, manifest, input)
+    this.#settle(this.#guest.load())
+    if (this.#over) return
+    this.#settle(this.#guest.begin())
+  }
+
+  deliver({ seq, ok, atMs }: DeliverFrame, text: string): void {
+    if (!this.#over) this.#settle(this.#guest.deliver(seq, ok, atMs, text))
+  }
+
+  /** Ends the run from the host's side; nothing is reported. */
+  stop(): void {
+    this.#over = true
+    this.#guest.dispose()
+  }
+
+  /** Judges how a stretch of guest code ended. An error of its own counts only until the tool is loaded. */
+  #settle(segment: SegmentEnd): void {
+    if (this.#over) return
+    if (segment.end === 'timeout' || segment.end === 'memory')
+      return this.#fail(segment.end, { name: 'Error', message: MESSAGES[segment.end], stack: '' })
+    if (this.#loaded) return
+    const probe = this.#guest.probe()
+    if (this.#over || this.#loaded || probe.end === 'ended') return
+    if (probe.end === 'threw') return this.#fail('threw', copiedError(probe.error))
+    this.#fail(probe.end, { name: 'Error', message: MESSAGES[probe.end], stack: '' })
+  }
+
+  /**
+   * What the kernel sends. It is called by guest code, so it throws nothing but what an empty stack throws by itself, and posts
+   * as its last step: what throws was not taken.
+   */
+  #take(kind: number, number: number, textA: string, textB: string, textC: string): void {
+    if (this.#over) return
+    if (kind === OUT.call) this.#takeCall(number, textA, textB, textC)
+    else if (kind === OUT.log) this.#takeLog(textA, textB)
+    else if (kind === OUT.value) this.#end(textA)
+    else if (kind === OUT.fault) this.#endWithFault(textA as Fault, textB, number)
+    else if (kind === OUT.loaded) this.#loaded = true
+  }
+
+  #takeCall(seq: number, op: string, args: string, key: string): void {
+    if (seq !== this.#lastSeq + 1 || args.length > ARGUMENTS_SIZE_MAX || op.length > OP_NAME_SIZE_MAX || key.length > KEY_SIZE_MAX)
+      return this.#breach()
+    const { slot } = this.#start
+    this.#outbox.post({ t: 'call', slot, seq, handle: 0, op, ...(key !== '' && { key }) }, [args])
+    this.#lastSeq = seq
+  }
+
+  /** Counts before it drops: a flood costs the guest its own time, and the host one line. */
+  #takeLog(level: string, text: string): void {
+    const { slot, logBytesMax } = this.#start
+    if (this.#logBytes > logBytesMax) return
+    if (text.length > LOG_LINE_SIZE_MAX + CUT_MARK.length || !LOG_LEVELS.includes(level as LogLevel)) return this.#breach()
+    this.#logBytes += Buffer.byteLength(text)
+    const isLast = this.#logBytes > logBytesMax
+    this.#outbox.post({ t: 'log', slot, level: isLast ? 'warn' : (level as LogLevel) }, [isLast ? CUT_MARK : text])
+  }
+
+  #end(json: string): void {
+    if (json.length > OUTPUT_SIZE_MAX) return this.#breach()
+    this.#over = true
+    this.#finish(() => this.#outbox.post({ t: 'done', slot: this.#start.slot, ok: true }, [json]))
+  }
+
+  #endWithFault(fault: Fault, errorJson: string, refused = 0): void {
+    if (errorJson.length > ERROR_JSON_SIZE_MAX) return this.#breach()
+    const { slot } = this.#start
+    this.#finish(() => this.#outbox.post({ t: 'done', slot, ok: false, fault, ...(refused > 0 && { refused }) }, [errorJson]))
+  }
+
+  #fail(fault: Fault, error: ErrorText): void {
+    this.#endWithFault(fault, JSON.stringify(error))
+  }
+
+  /** The kernel does none of this; whoever does it is not the kernel any more. */
+  #breach(): void {
+    this.#fail('threw', { name: 'Error', message: 'The run was ended because its kernel broke the rules.', stack: '' })
+  }
+
+  /** The reply leaves before the isolate is torn down, and what else the guest still does is cut short. */
+  #finish(post: () => void): void {
+    this.#over = true
+    post()
+    this.#outbox.flush()
+    this.#guest.dispose()
+  }
+}
+
+const importError = (imports: readonly string[]): ErrorText => {
+  const names = imports.map((name) => `'${cut(name)}'`).join(', ')
+  return {
+    name: 'Error',
+    message: cut(`The tool imports ${names}, and there is no module to import inside. Put all code into one file.`),
+    stack: '',
+  }
+}

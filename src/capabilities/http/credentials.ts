@@ -1,0 +1,62 @@
+import { TollgateError } from '../../errors/tollgate-error.ts'
+import type { ResolvedSecret } from '../capability.ts'
+import { agreesWith, matchesHost, originText, readDomainPattern, type Origin } from './domain-pattern.ts'
+import type { Header } from './header-rules.ts'
+
+/** What a header value may hold (RFC 9110, section 5.5, without obs-text); a credential with anything else was pasted wrongly. */
+const SENDABLE = /^[\u0021-\u007e](?:[\t\u0020-\u007e]*[\u0021-\u007e])?$/
+
+/**
+ * The header that carries a credential to an origin. Made after the final judgement of each hop, never part of what is judged,
+ * approved or recorded. Throws DENIED_SECRET_HOST when the secret may not go there, CONFIG_SECRET_MISSING when it cannot be sent.
+ */
+export function credentialFor(
+  name: string,
+  origin: Origin,
+  secrets: ReadonlyMap<string, ResolvedSecret>,
+): Header | undefined {
+  const secret = secrets.get(name)
+  const rule = `secrets.${name}`
+  if (secret === undefined)
+    throw new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} was not resolved.`, { rule })
+  if (secret.hosts !== undefined && !secret.hosts.some((host) => mayGoTo(host, origin))) {
+    const place = originText(origin).slice(0, 200)
+    throw new TollgateError('DENIED_SECRET_HOST', `The secret ${name} may not go to ${place}.`, {
+      rule: `${rule}.hosts`,
+      change: `list ${place} under ${rule}.hosts`,
+    })
+  }
+  const header = signed(secret)
+  if (header !== undefined && !SENDABLE.test(header[1])) {
+    throw new TollgateError(
+      'CONFIG_SECRET_MISSING',
+      `The secret ${name} holds characters that no header can carry.`,
+      {
+        rule,
+      },
+    )
+  }
+  return header
+}
+
+function mayGoTo(host: string, origin: Origin): boolean {
+  const pattern = readDomainPattern(host)
+  return typeof pattern !== 'string' && matchesHost(pattern, origin.host) && agreesWith(pattern, origin)
+}
+
+/** RFC 6750, section 2.1, and RFC 7617, section 2 (with UTF-8). */
+function signed({ value, signer }: ResolvedSecret): Header | undefined {
+  switch (signer.kind) {
+    case 'bearer':
+      return ['authorization', `Bearer ${value}`]
+    case 'basic':
+      return [
+        'authorization',
+        `Basic ${Buffer.from(`${signer.username}:${value}`, 'utf8').toString('base64')}`,
+      ]
+    case 'header':
+      return [signer.name.toLowerCase(), value]
+    case 'none':
+      return undefined
+  }
+}

@@ -1,0 +1,153 @@
+import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
+import type { Judgement, Outcome, PerformContext, ResolvedSecret } from '../capability.ts'
+import { toAnswer } from './answer.ts'
+import type { Connection, Connections } from './connections.ts'
+import { credentialFor } from './credentials.ts'
+import type { Deadline } from './deadline.ts'
+import { discardResponse, headersToSend, readResponse, send, type Response } from './exchange.ts'
+import { entryOf, type HttpGrant, type HttpJudgement, type RequestDraft } from './grant.ts'
+import type { Header } from './header-rules.ts'
+import { egressBytes, egressMicroUsd } from './quotas.ts'
+import { judgeHop, nextDraft, tooManyRedirects } from './redirects.ts'
+
+/** Longest URL in a fact of the audit record, in characters. */
+const FACT_SIZE_MAX = 512
+
+/** What the trips of one driver share. */
+export type Baggage = {
+  readonly grant: HttpGrant
+  readonly secrets: ReadonlyMap<string, ResolvedSecret>
+  readonly connections: Connections
+}
+
+/** What the broker may tell beside its contract: whether the policy would ask a human about a judgement. Absent: it would not. */
+export type Asking = { readonly asks?: (judgement: Judgement) => boolean }
+
+/** One call on its way: the request, the redirects that it follows, and what they amount to so far. */
+type Trip = Baggage & {
+  readonly call: PerformContext & Asking
+  readonly deadline: Deadline
+  readonly first: HttpJudgement
+  hops: number
+  /** URL, headers and body as the guest chose them, of every hop; what the host adds is not the guest's doing. */
+  egressBytes: number
+  /** Bodies as they came over the wire, before decoding, those of redirects too. */
+  ingressBytes: number
+  /** Something that the guest chose has left the machine, or may have. */
+  sent: boolean
+}
+
+/** Performs a judged request and follows its redirects by hand. Throws DENIED_*, LIMIT_* and UPSTREAM_*. */
+export async function travel(
+  first: HttpJudgement,
+  call: PerformContext & Asking,
+  deadline: Deadline,
+  baggage: Baggage,
+): Promise<Outcome> {
+  const trip: Trip = {
+    ...baggage,
+    call,
+    deadline,
+    first,
+    hops: 0,
+    egressBytes: 0,
+    ingressBytes: 0,
+    sent: false,
+  }
+  for (let hop = first; ;) {
+    const response = await depart(trip, hop)
+    try {
+      const draft = nextDraft(hop.request, response.status, response.headers)
+      if (draft === undefined) return await arrive(trip, hop, response)
+      hop = await changeOver(trip, draft, response)
+    } catch (error) {
+      await response.connection.end()
+      throw error
+    }
+  }
+}
+
+/** Sends one hop. While nothing has left, a failure says so: then nothing is charged, and an effect can be tried again. */
+async function depart(trip: Trip, hop: HttpJudgement): Promise<Response> {
+  try {
+    const response = await sendHop(trip, hop, headersOf(trip, hop))
+    const { url, headers, body } = hop.request
+    trip.egressBytes += egressBytes(url, headers, body)
+    return response
+  } catch (error) {
+    throw trip.sent ? error : asTollgateError(error).with({ notPerformed: true })
+  }
+}
+
+/** Everything that the host adds is decided here, by the entry that allowed this hop. */
+function headersOf({ grant, secrets, call }: Trip, hop: HttpJudgement): readonly Header[] {
+  const { auth } = entryOf(grant, hop)
+  const credential = auth === undefined ? undefined : credentialFor(auth, hop.request, secrets)
+  return headersToSend(hop.request, credential, hop.idempotency === 'keyed' ? call.idempotencyKey : undefined)
+}
+
+/**
+ * A read may use a connection that served before. An effect never does: where the server is just closing it, nobody could tell
+ * whether the effect took place.
+ */
+async function sendHop(trip: Trip, hop: HttpJudgement, headers: readonly Header[]): Promise<Response> {
+  const { connections, deadline } = trip
+  const kept = hop.effect === 'read' ? connections.reuse(hop.request) : undefined
+  const answered = kept && (await sendOn(kept, trip, hop, headers))
+  if (answered !== undefined) return answered
+  // Under a wildcard the name is the guest's choice, and asking a resolver for it sends it out.
+  if (entryOf(trip.grant, hop).pattern.wildcard) trip.sent = true
+  const response = await sendOn(await connections.dial(hop.request, deadline), trip, hop, headers)
+  if (response === undefined) {
+    throw new TollgateError('UPSTREAM_UNREACHABLE', `${hop.request.host} closed the connection at once.`)
+  }
+  return response
+}
+
+async function sendOn(
+  connection: Connection,
+  trip: Trip,
+  hop: HttpJudgement,
+  headers: readonly Header[],
+): Promise<Response | undefined> {
+  const { sent } = trip
+  trip.sent = true
+  const response = await send(connection, hop.request, headers, trip.deadline)
+  if (response === undefined) trip.sent = sent
+  return response
+}
+
+/** From one hop to the next: judged, the redirect's own body read past, and paid for. */
+async function changeOver(trip: Trip, draft: RequestDraft, response: Response): Promise<HttpJudgement> {
+  const { grant, first, call, deadline, connections } = trip
+  const { redirectsMax } = grant.settings
+  if (trip.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
+  const hop = judgeHop(grant, first, draft, (judgement) => call.asks?.(judgement) ?? false)
+  // A hop sends bytes like a call. It is none: rates count calls.
+  for (const quota of hop.quotas) if (quota.windowMs === undefined) call.draw(quota)
+  trip.ingressBytes += await discardResponse(response, deadline)
+  connections.keep(response.connection)
+  trip.hops += 1
+  return hop
+}
+
+/** The end of the way: reads the answer and says what it all amounted to. */
+async function arrive(trip: Trip, hop: HttpJudgement, response: Response): Promise<Outcome> {
+  const { grant, first, connections, deadline, hops, egressBytes: sentBytes } = trip
+  const { responseBytesMax, egressMbMicroUsd } = grant.settings
+  const decoded = await readResponse(response, hop.request, responseBytesMax, deadline)
+  connections.keep(response.connection)
+  const { url } = hop.request
+  return {
+    value: toAnswer(response, decoded, { url, redirected: hops > 0 }),
+    ingressBytes: trip.ingressBytes + decoded.wireBytes,
+    egressBytes: sentBytes,
+    costMicroUsd: entryOf(grant, first).costMicroUsd + egressMicroUsd(sentBytes, egressMbMicroUsd),
+    facts: {
+      address: response.connection.address,
+      status: response.status,
+      hops,
+      ...(hops > 0 && { final_url: url.slice(0, FACT_SIZE_MAX) }),
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { z } from 'zod'
+import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
+import type { ApproveCallback } from '../approval/ticket.ts'
+import { canonicalJson, isShallow } from '../canonical/canonical-json.ts'
+import type { ResolvedSecret } from '../capabilities/capability.ts'
+import { sha256 } from '../digest/sha256.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
+import type { CompiledPolicy } from '../policy/compiled.ts'
+import type { RunOptions } from './options.ts'
+import { makeProgram, type Program, type ToolSource } from './program.ts'
+import type { RunEvent } from './result.ts'
+import { resolveSecrets } from './secrets.ts'
+
+/** A run whose options were judged: everything that can be wrong on the embedder's side is not. */
+export type PreparedRun = {
+  readonly principal: string
+  /** As the embedder named it; without a name the run is its own task. */
+  readonly task: string | undefined
+  readonly policy: CompiledPolicy
+  readonly program: Program
+  readonly inputJson: string
+  readonly idempotencyKey: string | undefined
+  /** SHA-256 over tool, policy and input: what an idempotency key stands for. */
+  readonly requestDigest: string
+  readonly secrets: ReadonlyMap<string, ResolvedSecret>
+  readonly approve: ApproveCallback | undefined
+  readonly signal: AbortSignal | undefined
+  readonly onEvent: ((event: RunEvent) => void) | undefined
+}
+
+const NAME_SIZE_MAX = 256
+const name = z.string().min(1).max(NAME_SIZE_MAX).regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
+const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'must be a function')
+
+const optionsSchema = z
+  .strictObject({
+    code: z.string().optional(),
+    file: z.string().min(1).optional(),
+    policy: z.custom<NonNullable<unknown>>(
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'string', 'must be a document, a file or a compiled policy'),
+    input: z.unknown(),
+    principal: name.optional(),
+    task: name.optional(),
+    idempotencyKey: name.optional(),
+    signal: z.instanceof(AbortSignal).optional(),
+    onEvent: callback.optional(),
+    approve: callback.optional(),
+  })
+  .refine(({ code, file }) => (code === undefined) !== (file === undefined), 'give exactly one of code and file')
+
+/** Throws CONFIG_USAGE that says what is wrong with options; `what` names whose they are. */
+export function mustParse(schema: z.ZodType, value: unknown, what: string): void {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return
+  const problems = parsed.error.issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  throw new TollgateError('CONFIG_USAGE', `${what}: ${problems.join('; ')}`)
+}
+
+async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
+  if (file === undefined) return { source: code ?? '', isScript: false }
+  try {
+    return { source: await readFile(file, 'utf8'), isScript: ['.js', '.mjs'].includes(extname(file)) }
+  } catch (cause) {
+    throw new TollgateError('CONFIG_FILE_UNREADABLE', `The tool ${file} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`, { cause })
+  }
+}
+
+/** The input as the guest gets it, and in canonical form for the digest. Throws CONFIG_INPUT_INVALID. */
+function writeInput(input: unknown = null): { readonly json: string; readonly canonical: string } {
+  const refuse = (problem: string, cause?: unknown): never => {
+    throw new TollgateError('CONFIG_INPUT_INVALID', `The input ${problem}.`, { cause })
+  }
+  if (!isShallow(input, JSON_DEPTH_MAX)) return refuse(`is nested deeper than ${JSON_DEPTH_MAX} levels`)
+  try {
+    const canonical = canonicalJson(input)
+    if (Buffer.byteLength(canonical) <= INPUT_BYTES_MAX) return { json: JSON.stringify(input), canonical }
+  } catch (cause) {
+    return refuse(`is not JSON data: ${(cause as Error).message}`, cause)
+  }
+  return refuse(`is larger than ${INPUT_BYTES_MAX} bytes`)
+}
+
+/** What a Tollgate brings to every run. */
+export type PrepareSetting = {
+  compile(policy: RunOptions['policy']): Promise<CompiledPolicy>
+  readonly capabilityNames: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly approve: ApproveCallback | undefined
+}
+
+/**
+ * Judges the options of a run and gathers what it needs. Throws CONFIG_* errors: everything that the embedder can mend; what
+ * the tool itself does wrong, a syntax error for one, is kept for the result.
+ */
+export async function prepareRun(options: RunOptions, setting: PrepareSetting): Promise<PreparedRun> {
+  mustParse(optionsSchema, options, 'run()')
+  const { principal = 'local', task, idempotencyKey, signal, onEvent, approve = setting.approve } = options
+  const policy = await setting.compile(options.policy)
+  const program = makeProgram(await readTool(options), setting.capabilityNames)
+  const input = writeInput(options.input)
+  return {
+    principal, task, policy, program, inputJson: input.json, idempotencyKey, signal, onEvent, approve,
+    requestDigest: sha256(canonicalJson({ tool: program.digest, policy: policy.digest, input: sha256(input.canonical) })),
+    secrets: resolveSecrets(policy, setting.env),
+  }
+}

@@ -1,0 +1,81 @@
+import { stripTypeScriptTypes } from 'node:module'
+import { init, parse } from 'es-module-lexer'
+import { PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
+import { digestOf } from '../digest/sha256.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
+
+/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. */
+export type ToolSource = { readonly source: string; readonly isScript: boolean }
+
+/** A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. */
+export type Program = { readonly digest: string } & ({ readonly module: string } | { readonly fault: TollgateError })
+
+/** Programs that were made lately, by digest of the source and what surrounds it. */
+const MADE_MAX = 64
+const made = new Map<string, Program>()
+
+await init
+
+/** Code mode: a text without import and export is the body of a function. Stays on the first line, so that line numbers hold. */
+const asModule = (body: string, capabilities: readonly string[]): string =>
+  `export default async (input, capabilities) => { const { ${capabilities.join(', ')} } = capabilities; ${body}\n}`
+
+function isModule(source: string): boolean {
+  try {
+    const [, exports, , hasModuleSyntax] = parse(source)
+    return hasModuleSyntax || exports.length > 0
+  } catch {
+    // What the lexer cannot read, V8 cannot either; it says better where.
+    return true
+  }
+}
+
+/** Node announces on standard error that stripping is experimental; whoever runs a tool has no use for that. */
+function strip(source: string): string {
+  const { emitWarning } = process
+  process.emitWarning = () => undefined
+  try {
+    return stripTypeScriptTypes(source)
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+function syntaxFault(error: unknown): TollgateError {
+  const { message, stack = '' } = error as Error
+  const line = /^[^\n]*:(\d+)\n/.exec(stack)?.[1]
+  const where = line === undefined ? '' : ` (tool.js:${line})`
+  const hint = message.includes('strip-only')
+    ? 'Write it in erasable TypeScript: no enum, no namespace, no parameter property.'
+    : 'Mend the syntax.'
+  return new TollgateError('GUEST_SYNTAX', `The tool does not parse: ${message}${where}.`, { gate: 'cage', hint })
+}
+
+function make({ source, isScript }: ToolSource, digest: string, capabilities: readonly string[]): Program {
+  const text = isModule(source) ? source : asModule(source, capabilities)
+  if (isScript) return { digest, module: text }
+  try {
+    return { digest, module: strip(text) }
+  } catch (error) {
+    return { digest, fault: syntaxFault(error) }
+  }
+}
+
+/**
+ * Turns the source of a tool into the module that runs. `capabilities` are the names that a script body finds in its scope.
+ * TypeScript loses its types in place, so lines and columns stay. Throws CONFIG_USAGE for a source that is too large.
+ */
+export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program {
+  if (Buffer.byteLength(tool.source) > PROGRAM_BYTES_MAX) {
+    throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
+  }
+  const digest = digestOf(tool.source)
+  const key = `${digest} ${String(tool.isScript)} ${capabilities.join(' ')}`
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const program = make(tool, digest, capabilities)
+  made.set(key, program)
+  const [oldest] = made.keys()
+  if (made.size > MADE_MAX && oldest !== undefined) made.delete(oldest)
+  return program
+}

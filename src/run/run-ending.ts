@@ -1,0 +1,99 @@
+import { JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
+import type { Code } from '../../runtime/abi/codes.ts'
+import type { DoneFrame, Fault } from '../../runtime/abi/frames.ts'
+import { isShallow } from '../canonical/canonical-json.ts'
+import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import type { CageLoss } from './hosted-cage.ts'
+import { memoryError } from './limits-watch.ts'
+
+/** How a run ended. `stack` is the tool's own; the text in it was written by the guest. */
+export type Ending =
+  | { readonly kind: 'value'; readonly json: string }
+  | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly stack?: string }
+  | { readonly kind: 'cancelled' }
+
+/** An ending by an error of the host. */
+export const failedBy = (error: TollgateError): Ending => ({ kind: 'failed', error: error.toRecord() })
+
+const TEXT_SIZE_MAX = 4_096
+
+/** Name, message and stack as the cage reports them: strings at most, whatever it sends. */
+function readGuestError(json: string): { name: string; message: string; stack: string } {
+  const text = (value: unknown, fallback: string): string => (typeof value === 'string' ? value.slice(0, TEXT_SIZE_MAX) : fallback)
+  try {
+    const { name, message, stack } = JSON.parse(json) as Record<string, unknown>
+    return { name: text(name, 'Error'), message: text(message, ''), stack: text(stack, '') }
+  } catch {
+    return { name: 'Error', message: 'The cage reported no error that can be read.', stack: '' }
+  }
+}
+
+const FAULT_CODES: Readonly<Record<Exclude<Fault, 'timeout' | 'memory' | 'output'>, Code>> = {
+  threw: 'GUEST_THREW', unpassable: 'GUEST_UNPASSABLE', syntax: 'GUEST_SYNTAX', import: 'GUEST_IMPORT', no_default_export: 'GUEST_NO_DEFAULT_EXPORT',
+}
+
+const HINTS: Partial<Record<Code, string>> = {
+  GUEST_IMPORT: 'Put all code into one file; what a Node built-in would do is done by the capabilities.',
+  GUEST_NO_DEFAULT_EXPORT: 'export default (input, capabilities) => …',
+  GUEST_UNPASSABLE: 'Return strings, finite numbers, booleans, null, arrays and plain objects.',
+}
+
+/** The error for a value that is larger than the policy allows. */
+export const outputError = (): TollgateError =>
+  new TollgateError('LIMIT_OUTPUT', "The tool's value is larger than limits.max_output_kb allows.", {
+    gate: 'cage', rule: 'limits.max_output_kb', hint: 'Return less.', change: 'raise limits.max_output_kb',
+  })
+
+export type DoneFacts = {
+  /** Why calls were refused, by seq. */
+  readonly refusals: ReadonlyMap<number, ErrorRecord>
+  /** Which limit a segment that ran too long has passed. */
+  readonly segmentError: () => TollgateError
+}
+
+/**
+ * What the `done` frame of a cage means. The host names the cause: the code of a refusal is kept only where the host itself
+ * refused that very call; any other code that an error carries was written by the guest, and the error is GUEST_THREW.
+ */
+export function endingOfDone(frame: DoneFrame, text: string, { refusals, segmentError }: DoneFacts): Ending {
+  if (frame.ok) return { kind: 'value', json: text }
+  const { name, message, stack } = readGuestError(text)
+  const refusal = frame.refused === undefined ? undefined : refusals.get(frame.refused)
+  if (refusal !== undefined) return { kind: 'failed', error: refusal, ...(stack !== '' && { stack }) }
+  const fault = frame.fault ?? 'threw'
+  if (fault === 'timeout') return failedBy(segmentError())
+  if (fault === 'memory') return failedBy(memoryError())
+  if (fault === 'output') return failedBy(outputError())
+  const code = FAULT_CODES[fault]
+  const hint = HINTS[code]
+  const said = code === 'GUEST_THREW' ? `${name}: ${message}` : message
+  const error = new TollgateError(code, said, { gate: 'cage', ...(hint !== undefined && { hint }) })
+  return { kind: 'failed', error: error.toRecord(), ...(stack !== '' && { stack }) }
+}
+
+const OUT_OF_MEMORY = /out of memory|allocation failed|invalid (?:array|table|string) (?:length|size)|fatal javascript/i
+/** How V8 ends its process when it cannot go on: abort(3), or a trap instruction. */
+const ABORTS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
+
+/** What it means that a cage is gone in the middle of a run. What it wrote is the guest's word, and can only harm its own run. */
+export function endingOfLoss(loss: CageLoss): Ending {
+  if (loss.kind === 'breach') {
+    return failedBy(new TollgateError('GUEST_BREACH', `The cage sent what no cage sends (${loss.reason}) and was ended.`, { gate: 'cage' }))
+  }
+  const { exit: { signal }, stderrTail } = loss
+  if (signal !== null && ABORTS.has(signal) && OUT_OF_MEMORY.test(stderrTail)) return failedBy(memoryError())
+  if (signal !== null && (ABORTS.has(signal) || signal === 'SIGSEGV' || signal === 'SIGBUS')) {
+    return failedBy(new TollgateError('GUEST_CRASHED', `The tool ended its own process (${signal}).`, { gate: 'cage' }))
+  }
+  return failedBy(new TollgateError('INTERNAL_CAGE_LOST', 'The process of the cage ended without a cause of its own.', { gate: 'cage' }))
+}
+
+/** Parses the value of a tool, which a cage may have made up. Undefined when it is no JSON that a kernel writes. */
+export function parseValue(json: string): { readonly value: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return isShallow(value, JSON_DEPTH_MAX) ? { value } : undefined
+  } catch {
+    return undefined
+  }
+}

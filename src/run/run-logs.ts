@@ -1,0 +1,25 @@
+import { CUT_MARK, LOG_LINE_SIZE_MAX } from '../../runtime/abi/crossing.ts'
+import type { LogLevel } from '../../runtime/abi/frames.ts'
+import type { Redactor } from '../audit/redact.ts'
+import type { LogLine } from './result.ts'
+
+/** What the guest printed, bounded in bytes; the last line that is kept says that there was more. */
+export class RunLogs {
+  readonly lines: LogLine[] = []
+  readonly #redactor: Redactor
+  #bytesLeft: number
+
+  constructor(bytesMax: number, redactor: Redactor) {
+    this.#bytesLeft = bytesMax
+    this.#redactor = redactor
+  }
+
+  /** The line as it is kept, or undefined when the bound was passed before. */
+  add(level: LogLevel, text: string): LogLine | undefined {
+    if (this.#bytesLeft < 0) return undefined
+    this.#bytesLeft -= Buffer.byteLength(text)
+    const line = this.#bytesLeft < 0 ? { level: 'warn' as const, text: CUT_MARK } : { level, text: this.#redactor.text(text.slice(0, LOG_LINE_SIZE_MAX)) }
+    this.lines.push(line)
+    return line
+  }
+}

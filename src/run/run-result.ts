@@ -1,0 +1,80 @@
+import type { UsageMeter } from '../budget/usage-meter.ts'
+import type { Redactor } from '../audit/redact.ts'
+import type { ErrorRecord } from '../errors/tollgate-error.ts'
+import type { CompiledPolicy, Limits } from '../policy/compiled.ts'
+import type { WatchTotals } from './limits-watch.ts'
+import { outputError, parseValue, type Ending } from './run-ending.ts'
+import type { ApprovalSummary, LogLine, RunResult, Usage } from './result.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
+
+/** What was gathered while a run went on. */
+export type RunFacts = {
+  readonly runId: string
+  readonly task: string
+  readonly policy: CompiledPolicy
+  readonly toolDigest: string
+  readonly usage: UsageMeter
+  readonly totals: WatchTotals
+  readonly approvals: readonly ApprovalSummary[]
+  readonly logs: readonly LogLine[]
+  readonly costAlerts: readonly number[]
+}
+
+const MICRO = 1e6
+
+function usageOf({ usage, totals, policy: { limits } }: RunFacts): Usage {
+  const byOp = Object.fromEntries([...usage.byOp].map(([op, { costMicroUsd, ...counts }]) => [op, { ...counts, costUsd: costMicroUsd / MICRO }]))
+  return {
+    calls: usage.calls,
+    cpuMs: Math.round(totals.cpuMs * 1000) / 1000,
+    wallMs: Math.round(totals.wallMs * 1000) / 1000,
+    memoryPeakBytes: totals.memoryPeakBytes,
+    ingressBytes: usage.sum('ingressBytes'),
+    egressBytes: usage.sum('egressBytes'),
+    costUsd: (usage.sum('costMicroUsd') + totals.cpuMicroUsd) / MICRO,
+    byOp,
+    limits: ceilings(limits),
+  }
+}
+
+const ceilings = (limits: Limits): Usage['limits'] => ({
+  calls: limits.maxToolCalls,
+  cpuMs: limits.maxCpuMs,
+  wallMs: limits.maxDurationMs,
+  memoryBytes: limits.maxMemoryMb * 1024 * 1024,
+  costUsd: limits.maxCostMicroUsd / MICRO,
+})
+
+type Outcome = Pick<RunResult, 'status' | 'value' | 'error'>
+
+const failed = (error: ErrorRecord): Outcome => ({ status: 'failed', error })
+
+function outcomeOf(ending: Ending, { maxOutputBytes }: Limits, redactor: Redactor): Outcome {
+  if (ending.kind === 'cancelled') return { status: 'cancelled' }
+  if (ending.kind === 'failed') {
+    const { error, stack } = ending
+    return { status: 'failed', error: { ...error, message: redactor.text(error.message), ...(stack !== undefined && { stack: redactor.text(stack) }) } }
+  }
+  if (Buffer.byteLength(ending.json) > maxOutputBytes) return failed(outputError().toRecord())
+  const parsed = parseValue(redactor.json(ending.json))
+  if (parsed !== undefined) return { status: 'done', value: parsed.value }
+  return failed(new TollgateError('GUEST_BREACH', 'The cage sent a value that is not JSON.', { gate: 'cage' }).toRecord())
+}
+
+/** Puts the result of a run together; every secret of the run is taken out of what the guest says. */
+export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor): RunResult {
+  const { runId, task, policy, toolDigest, approvals, logs, costAlerts } = facts
+  return {
+    runId,
+    task,
+    ...outcomeOf(ending, policy.limits, redactor),
+    usage: usageOf(facts),
+    approvals: [...approvals],
+    labels: [],
+    policyDigest: policy.digest,
+    toolDigest,
+    logs: [...logs],
+    warnings: policy.warnings.map(({ path, message }) => `${path}: ${message}`),
+    costAlerts: [...costAlerts],
+  }
+}

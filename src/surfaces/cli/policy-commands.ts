@@ -1,0 +1,102 @@
+import type { Command } from 'commander'
+import { TollgateError } from '../../index.ts'
+import {
+  assertBounds,
+  checkPolicy,
+  explainPolicy,
+  loadPolicyFile,
+  policyJsonSchema,
+  type PolicySetting,
+} from '../../policy.ts'
+import { acting, withExample, type Invocation } from './command.ts'
+import { EXIT_DONE, EXIT_USAGE } from './exit-code.ts'
+import { loadTools } from './load-tools.ts'
+import { checkLines, explanationLines } from './print-policy.ts'
+
+const TOOLS_OPTION = [
+  '--tools <module>',
+  'ES module that exports the host tools the policy may grant',
+] as const
+
+type CheckOptions = { strict?: boolean; tools?: string; schema?: boolean }
+type ExplainOptions = { tools?: string; max: string[] }
+
+/** `tollgate check` and `tollgate explain`. */
+export const addPolicyCommands = (program: Command, invocation: Invocation): void => {
+  addCheck(program, invocation)
+  addExplain(program, invocation)
+}
+
+const addCheck = (program: Command, invocation: Invocation): void => {
+  const command = program
+    .command('check')
+    .description('tell everything that is wrong with a policy; exit code 2 when something is')
+    .argument('[file]', 'policy, YAML or JSON')
+    .option('--strict', 'count warnings as problems')
+    .option(...TOOLS_OPTION)
+    .option('--schema', 'print the JSON Schema of policies instead, for editors')
+    .action(
+      acting(invocation, (file: string | undefined, options: CheckOptions) =>
+        check(file, options, invocation),
+      ),
+    )
+  withExample(
+    command,
+    'tollgate check policy.yaml --strict --tools tools.ts',
+    'tollgate check --schema > policy.schema.json',
+  )
+}
+
+const addExplain = (program: Command, invocation: Invocation): void => {
+  const command = program
+    .command('explain')
+    .description('say in plain words what a policy grants, and what it can amount to at most')
+    .argument('<file>', 'policy, YAML or JSON')
+    .option(...TOOLS_OPTION)
+    .option(
+      '--max <bound>',
+      'fail with exit code 2 unless the worst case keeps KEY=NUMBER, like max_cost_usd=1 or task.max_egress_kb=512; may be repeated',
+      (bound: string, bounds: string[]) => [...bounds, bound],
+      [] as string[],
+    )
+    .action(acting(invocation, (file: string, options: ExplainOptions) => explain(file, options, invocation)))
+  withExample(
+    command,
+    'tollgate explain policy.yaml',
+    'tollgate explain policy.yaml --max max_cost_usd=1 --max max_tool_calls=50 --max max_egress_kb=64',
+  )
+}
+
+const settingOf = async (module: string | undefined): Promise<PolicySetting> =>
+  module === undefined ? {} : { tools: await loadTools(module) }
+
+const check = async (
+  file: string | undefined,
+  { strict = false, tools, schema = false }: CheckOptions,
+  { terminal }: Invocation,
+): Promise<number> => {
+  if (schema) {
+    terminal.printJson(policyJsonSchema())
+    return EXIT_DONE
+  }
+  if (file === undefined) {
+    throw new TollgateError('CONFIG_USAGE', 'Name the file of a policy.', { hint: 'tollgate check --help' })
+  }
+  const found = await checkPolicy({ path: file }, { ...(await settingOf(tools)), strict })
+  if (terminal.json) terminal.printJson({ file, ...found })
+  else terminal.print(checkLines(file, found, terminal.out))
+  return found.ok ? EXIT_DONE : EXIT_USAGE
+}
+
+const explain = async (
+  file: string,
+  { tools, max }: ExplainOptions,
+  { terminal }: Invocation,
+): Promise<number> => {
+  const policy = await loadPolicyFile(file, await settingOf(tools))
+  assertBounds(policy, max)
+  const explanation = explainPolicy(policy)
+  if (terminal.json) terminal.printJson(explanation)
+  else terminal.print(explanationLines(explanation, terminal.out))
+  return EXIT_DONE
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest'
+import { compile, pathsOf, problemsOf, rename, richDocument, type Path } from './sample-policies.ts'
+
+/** Every slip of one finger: a letter left out, doubled, swapped with the next or struck wrong. */
+const slips = (key: string): string[] => {
+  const at = [...key].keys().toArray()
+  const made = at.flatMap((n) => [
+    key.slice(0, n) + key.slice(n + 1),
+    key.slice(0, n) + (key[n] ?? '') + key.slice(n),
+    key.slice(0, n) + (key[n + 1] ?? '') + (key[n] ?? '') + key.slice(n + 2),
+    `${key.slice(0, n)}q${key.slice(n + 1)}`,
+  ])
+  return [...new Set([...made, `${key}s`, key.toUpperCase(), key.replaceAll('_', '-')])]
+}
+
+/** Names that the author of the policy chooses; nothing else in it says what they should be. */
+const isFreeName = (path: Path): boolean => path[0] === 'secrets' && path.length === 2
+
+const document = richDocument()
+const keys = pathsOf(document).filter((path) => typeof path.at(-1) === 'string')
+
+describe('a misspelt key', () => {
+  test('of any level fails and names the key that was meant', () => {
+    const silent: string[] = []
+    const misled: string[] = []
+    let tried = 0
+    for (const path of keys.filter((one) => !isFreeName(one))) {
+      const key = String(path.at(-1))
+      const siblings = keys.filter(
+        (one) => one.length === path.length && one.slice(0, -1).join() === path.slice(0, -1).join(),
+      )
+      for (const slip of slips(key)) {
+        if (slip === '' || siblings.some((one) => one.at(-1) === slip)) continue
+        tried += 1
+        const broken = richDocument()
+        rename(broken, path, slip)
+        const problems = problemsOf(() => compile(broken))
+        if (problems.length === 0) silent.push(`${path.join('.')} as ${slip}`)
+        else if (key.length > 2 && !problems.some(({ suggestion }) => suggestion === key))
+          misled.push(`${path.join('.')} as ${slip}`)
+      }
+    }
+    expect(tried).toBeGreaterThan(2000)
+    expect(silent).toEqual([])
+    expect(misled).toEqual([])
+  })
+
+  test('of a secret fails where the secret is used', () => {
+    const broken = richDocument()
+    rename(broken, ['secrets', 'company_api'], 'company_aip')
+    expect(problemsOf(() => compile(broken))).toMatchObject([
+      { path: 'permissions.http.allowed_domains[3].auth', code: 'CONFIG_POLICY_INVALID' },
+    ])
+  })
+
+  test('of a host tool, or of its argument, fails where the tools are known', () => {
+    const tool = richDocument()
+    rename(tool, ['permissions', 'tools', 'lookup_order'], 'lookup_orders')
+    expect(problemsOf(() => compile(tool))).toMatchObject([
+      {
+        path: 'permissions.tools.lookup_orders',
+        code: 'CONFIG_HOST_TOOL_UNKNOWN',
+        suggestion: 'lookup_order',
+      },
+    ])
+    const argument = richDocument()
+    rename(argument, ['permissions', 'tools', 'send_email', 'args', 'priority'], 'prioritty')
+    expect(problemsOf(() => compile(argument))).toMatchObject([
+      { path: 'permissions.tools.send_email.args.prioritty', suggestion: 'priority' },
+    ])
+  })
+})
