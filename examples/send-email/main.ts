@@ -1,12 +1,9 @@
 /** A host tool that sends mail asks a human first: what was approved is sent, once, byte for byte; what was not is not. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { createTollgate, defineTool, type Ticket } from 'tollgate'
 import { formatReport } from 'tollgate/report'
 import { z } from 'zod'
-
-const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex')
 
 const outbox: unknown[] = []
 const sendEmail = defineTool({
@@ -50,7 +47,7 @@ console.log(`\n${formatReport(result, await gate.audit.read({ runId: result.runI
 assert.equal(result.status, 'done')
 assert.deepEqual(result.value, { sent: ['mail-1'], refused: ['APPROVAL_DENIED'] })
 assert.deepEqual(outbox, [messages[0]])
-assert.equal(digestOf(outbox[0]), digestOf(messages[0]))
+assert.deepEqual(tickets[0]?.request, { tool: 'send_email', arguments: messages[0] })
 assert.equal(tickets.length, 2)
 assert.notEqual(tickets[0]?.digest, tickets[1]?.digest)
 assert.equal(result.approvals.length, 2)

@@ -99,6 +99,7 @@ export function openCagePool({ sparesMax, runsMax }: CagePoolSetting): CagePool 
     async close() {
       closed = true
       process.off('exit', killAll)
+      for (const cage of all) cage.setIdle(false)
       killAll()
       await Promise.all([...all].map(({ exited }) => exited))
     },

@@ -40,7 +40,7 @@ const optionsSchema = z
     file: z.string().min(1).optional(),
     policy: z.custom<NonNullable<unknown>>(
       (value) => (typeof value === 'object' && value !== null) || typeof value === 'string', 'must be a document, a file or a compiled policy'),
-    input: z.unknown(),
+    input: z.unknown().optional(),
     principal: name.optional(),
     task: name.optional(),
     idempotencyKey: name.optional(),

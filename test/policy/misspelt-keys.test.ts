@@ -19,29 +19,38 @@ const isFreeName = (path: Path): boolean => path[0] === 'secrets' && path.length
 const document = richDocument()
 const keys = pathsOf(document).filter((path) => typeof path.at(-1) === 'string')
 
+/** A name with a hyphen is refused for its form, before anybody asks which tool was meant. */
+const isMalformedName = (path: Path, slip: string): boolean =>
+  path.length === 3 && path[1] === 'tools' && slip.includes('-')
+
+const siblingsOf = (path: Path): readonly unknown[] =>
+  keys
+    .filter((one) => one.length === path.length && one.slice(0, -1).join() === path.slice(0, -1).join())
+    .map((one) => one.at(-1))
+
+/** Each slip of a key, and the suggestions that the compiler makes for it; undefined when it compiles. */
+const outcomesOf = (path: Path): { slip: string; suggestions: unknown[] | undefined }[] =>
+  slips(String(path.at(-1)))
+    .filter((slip) => slip !== '' && !siblingsOf(path).includes(slip))
+    .map((slip) => {
+      const broken = richDocument()
+      rename(broken, path, slip)
+      const problems = problemsOf(() => compile(broken))
+      const suggestions = problems.map(({ suggestion }) => suggestion)
+      return { slip, suggestions: problems.length === 0 ? undefined : suggestions }
+    })
+
 describe('a misspelt key', () => {
   test('of any level fails and names the key that was meant', () => {
-    const silent: string[] = []
-    const misled: string[] = []
-    let tried = 0
-    for (const path of keys.filter((one) => !isFreeName(one))) {
+    const outcomes = keys
+      .filter((path) => !isFreeName(path))
+      .flatMap((path) => outcomesOf(path).map((outcome) => ({ path, ...outcome })))
+    expect(outcomes.length).toBeGreaterThan(2000)
+    expect(outcomes.filter(({ suggestions }) => suggestions === undefined)).toEqual([])
+    const misled = outcomes.filter(({ path, slip, suggestions }) => {
       const key = String(path.at(-1))
-      const siblings = keys.filter(
-        (one) => one.length === path.length && one.slice(0, -1).join() === path.slice(0, -1).join(),
-      )
-      for (const slip of slips(key)) {
-        if (slip === '' || siblings.some((one) => one.at(-1) === slip)) continue
-        tried += 1
-        const broken = richDocument()
-        rename(broken, path, slip)
-        const problems = problemsOf(() => compile(broken))
-        if (problems.length === 0) silent.push(`${path.join('.')} as ${slip}`)
-        else if (key.length > 2 && !problems.some(({ suggestion }) => suggestion === key))
-          misled.push(`${path.join('.')} as ${slip}`)
-      }
-    }
-    expect(tried).toBeGreaterThan(2000)
-    expect(silent).toEqual([])
+      return key.length > 2 && !suggestions?.includes(key) && !isMalformedName(path, slip)
+    })
     expect(misled).toEqual([])
   })
 

@@ -2,7 +2,7 @@ import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import type { Judgement } from '../capability.ts'
 import { agreesWith, fallsUnder, readPlacePattern } from './domain-pattern.ts'
 import { HTTP_OP, METHODS, type HttpRequest } from './ops.ts'
-import { readPathPattern, type PathPattern } from './path-pattern.ts'
+import { readPathPattern } from './path-pattern.ts'
 import { decodeSegments } from './target.ts'
 
 type Matcher = (judgement: Judgement) => boolean
@@ -38,12 +38,24 @@ function compilePlace(
   pathText: string | undefined,
 ): ((request: HttpRequest) => boolean) | undefined {
   const pattern = domainText === '*' || domainText === '**' ? undefined : readPlacePattern(domainText)
-  const path = pathText === undefined ? undefined : readPathPattern(pathText)
-  if (typeof pattern === 'string' || typeof path === 'string') return undefined
-  const onPath = (request: HttpRequest): boolean => path === undefined || underPath(path, request)
+  const onPath = pathText === undefined ? () => true : compilePath(pathText)
+  if (typeof pattern === 'string' || onPath === undefined) return undefined
   if (pattern === undefined) return onPath
   return (request) => fallsUnder(pattern, request.host) && agreesWith(pattern, request) && onPath(request)
 }
 
-const underPath = (path: PathPattern, request: HttpRequest): boolean =>
-  path.matches(decodeSegments(request.path))
+/** Beside the path itself, what many servers take for the same: another case, a slash more, parameters behind a semicolon. */
+function compilePath(text: string): ((request: HttpRequest) => boolean) | undefined {
+  const strict = readPathPattern(text)
+  const loose = readPathPattern(`/${plainSegments(text.slice(1).split('/')).join('/')}`)
+  if (typeof strict === 'string' || typeof loose === 'string') return undefined
+  return ({ path }) => {
+    const segments = decodeSegments(path)
+    return strict.matches(segments) || loose.matches(plainSegments(segments))
+  }
+}
+
+function plainSegments(segments: readonly string[]): string[] {
+  const plain = segments.map((one) => one.toLowerCase().replace(/;.*$/su, '')).filter((one) => one !== '')
+  return plain.length === 0 ? [''] : plain
+}

@@ -22,7 +22,7 @@ export function readNetwork(text: string): Network | string {
   const [addressText = '', bitsText, ...rest] = text.split('/')
   const address = parseAddress(addressText)
   if (rest.length > 0 || address === undefined)
-    return ipaddr.IPv4.isValid(addressText)
+    return rest.length === 0 && ipaddr.IPv4.isValid(addressText)
       ? 'must be written as four decimal numbers'
       : 'must be a network in CIDR form, like 10.0.0.0/8'
   if (isMapped(address)) return 'must be written as the IPv4 network that it stands for'

@@ -19,7 +19,7 @@ describe('a domain that grants more than it seems is refused at load', () => {
     ['*.s3.amazonaws.com', 'public suffix'],
     ['*.localhost', 'public suffix'],
     ['*.127.0.0.1', 'no sub-domains'],
-    ['*.[::1]', 'no sub-domains'],
+    ['*.[::1]', 'port'],
     ['company.com/v1', 'no path'],
     ['https://company.com/', 'no path'],
     ['company.com?x', 'is not a domain'],
