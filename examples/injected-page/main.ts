@@ -41,4 +41,6 @@ assert.equal(refused.length, 1)
 assert.equal(refused[0]?.facts['code'], 'DENIED_DOMAIN')
 assert.equal(refused[0]?.facts['gate'], 'authorize')
 assert.equal(JSON.stringify(records).includes(KEY), false)
-console.log(`\nAs expected: refused at the gate authorize, recorded without the key; ${evil.origin} saw no connection.`)
+console.log(
+  `\nAs expected: refused at the gate authorize, recorded without the key; ${evil.origin} saw no connection.`,
+)

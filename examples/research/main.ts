@@ -33,7 +33,10 @@ The tool is examples/research/tool.ts. It is given one capability, http, and the
 
 const result = await gate.run({
   file: join(import.meta.dirname, 'tool.ts'),
-  input: { question: 'Where is each traveller or call stopped and checked?', sources: [`${first.origin}/toll-roads`, `${second.origin}/gates`] },
+  input: {
+    question: 'Where is each traveller or call stopped and checked?',
+    sources: [`${first.origin}/toll-roads`, `${second.origin}/gates`],
+  },
   policy: {
     version: 1,
     name: 'research',
@@ -65,4 +68,6 @@ assert.equal(result.usage.costUsd >= 0.002, true)
 assert.match(JSON.stringify(result.value), /each traveller is stopped, checked and charged/)
 assert.equal(records.filter(({ event }) => event === 'call').length, 2)
 assert.equal(verdict.intact, true)
-console.log(`As expected: each allowed site was asked once, the third never, and the audit of ${verdict.records} records is intact.`)
+console.log(
+  `As expected: each allowed site was asked once, the third never, and the audit of ${verdict.records} records is intact.`,
+)

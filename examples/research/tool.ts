@@ -32,7 +32,11 @@ export default async ({ question, sources }: Input, { http }: Capabilities): Pro
       const text = textOf(html.replace(/<title>.*?<\/title>/s, ''))
       words += text.split(' ').length
       console.log(`read ${source}: status ${answer.status}, ${html.length} characters`)
-      return { source, title: /<title>(.*?)<\/title>/s.exec(html)?.[1] ?? 'untitled', sentence: bestSentence(text, question) }
+      return {
+        source,
+        title: /<title>(.*?)<\/title>/s.exec(html)?.[1] ?? 'untitled',
+        sentence: bestSentence(text, question),
+      }
     }),
   )
   return { question, findings, words }

@@ -10,13 +10,19 @@ const CALLS_MAX = 12
 await using site = await openSite(() => ({ body: 'not yet, try again' }))
 await using gate = await createTollgate({ state: ':memory:' })
 
-console.log(`The tool asks ${site.origin} for ever and catches every error. Its policy allows ${CALLS_MAX} calls.\n`)
+console.log(
+  `The tool asks ${site.origin} for ever and catches every error. Its policy allows ${CALLS_MAX} calls.\n`,
+)
 
 const policy = {
   permissions: { http: { allowed_domains: [site.origin], private_networks: ['127.0.0.0/8'] } },
   limits: { max_tool_calls: CALLS_MAX, max_duration_seconds: 20 },
 }
-const result = await gate.run({ file: join(import.meta.dirname, 'tool.ts'), input: { url: `${site.origin}/ready` }, policy })
+const result = await gate.run({
+  file: join(import.meta.dirname, 'tool.ts'),
+  input: { url: `${site.origin}/ready` },
+  policy,
+})
 console.log(`${formatReport(result, await gate.audit.read({ runId: result.runId }))}\n`)
 
 assert.equal(result.status, 'failed')

@@ -28,7 +28,9 @@ await using gate = await createTollgate({
   approve(ticket) {
     tickets.push(ticket)
     const approve = tickets.length === 1
-    console.log(`asked: ${ticket.subject}\n  because of ${ticket.rule}\n  ${JSON.stringify(ticket.request)}\n  answer: ${approve ? 'yes, once' : 'no'}`)
+    console.log(
+      `asked: ${ticket.subject}\n  because of ${ticket.rule}\n  ${JSON.stringify(ticket.request)}\n  answer: ${approve ? 'yes, once' : 'no'}`,
+    )
     return { approve, by: 'alice', ...(!approve && { reason: 'the first message said it all' }) }
   },
 })

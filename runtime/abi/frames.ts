@@ -60,7 +60,16 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFrame = { t: 'log'; slot: number; level: LogLevel }
 
 /** Why a guest ended without a value. The host trusts none of it: a lie harms only the liar's own run. */
-export const FAULTS = ['threw', 'unpassable', 'syntax', 'import', 'no_default_export', 'timeout', 'memory', 'output'] as const
+export const FAULTS = [
+  'threw',
+  'unpassable',
+  'syntax',
+  'import',
+  'no_default_export',
+  'timeout',
+  'memory',
+  'output',
+] as const
 export type Fault = (typeof FAULTS)[number]
 
 /**

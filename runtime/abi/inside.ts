@@ -37,7 +37,15 @@ export type KernelExports = {
   /** Locks the realm down. Called once, before anything else. */
   readonly open: (send: Send) => void
   /** Sets clock and random numbers, and makes the capabilities. No guest code runs in it. */
-  readonly prepare: (seed0: number, seed1: number, seed2: number, seed3: number, atMs: number, manifest: string, input: string) => void
+  readonly prepare: (
+    seed0: number,
+    seed1: number,
+    seed2: number,
+    seed3: number,
+    atMs: number,
+    manifest: string,
+    input: string,
+  ) => void
   /** Told by the entry module once the tool's module has run; not for the cage. */
   readonly loaded: (tool: object) => void
   /** Calls the tool's default export, now or as soon as it is loaded. Throws SEGMENT_END. */

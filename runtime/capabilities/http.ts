@@ -21,7 +21,15 @@ type Body = { text: string } | { base64: string }
 
 const JSON_TYPE = 'application/json'
 const OPTIONS = ['headers', 'redirect', 'timeoutMs', 'idempotencyKey'] as const
-const REQUEST_OPTIONS = ['method', 'url', 'body', ...OPTIONS] as const
+const REQUEST_OPTIONS = [
+  'method',
+  'url',
+  'body',
+  'headers',
+  'redirect',
+  'timeoutMs',
+  'idempotencyKey',
+] as const
 
 /**
  * The options that the caller wrote, and nothing that a prototype adds. What nobody would read is refused: a misspelt option
@@ -66,7 +74,7 @@ const copyHeaders = (given: unknown): Record<string, unknown> => {
 const hasHeader = (headers: object, wanted: string): boolean => {
   const names = ObjectKeys(headers)
   for (let i = 0; i < names.length; i += 1)
-    if (StringPrototypeToLowerCase(names[i] as string) === wanted) return true
+    if (StringPrototypeToLowerCase(names[i] ?? '') === wanted) return true
   return false
 }
 

@@ -43,7 +43,11 @@ const installDate = (now: Now): void => {
   named(edition, 'Date', 7)
   defineFixed(edition, 'prototype', DatePrototype)
   define(DatePrototype, 'constructor', edition)
-  define(edition, 'now', named(() => now(), 'now', 0))
+  define(
+    edition,
+    'now',
+    named(() => now(), 'now', 0),
+  )
   define(edition, 'parse', DateParse)
   define(edition, 'UTC', DateUTC)
   define(GLOBAL, 'Date', edition)
@@ -52,17 +56,18 @@ const installDate = (now: Now): void => {
 /** Without a date, Intl.DateTimeFormat formats the real time; ours passes the virtual one. */
 const installIntl = (now: Now): void => {
   const orNow = (date: unknown): unknown => (date === undefined ? now() : date)
-  const methods = {
-    format(this: unknown): unknown {
-      const format = DateTimeFormatFormat(this)
-      return (date?: unknown): string => format(orNow(date))
-    },
-    formatToParts(this: unknown, date?: unknown): unknown {
-      return DateTimeFormatToParts(this, orNow(date))
-    },
+  const getFormat = function (this: unknown): unknown {
+    const format = DateTimeFormatFormat(this)
+    return (date?: unknown): string => format(orNow(date))
   }
-  ObjectDefineProperty(DateTimeFormatPrototype, 'format', { get: methods.format, configurable: true })
-  define(DateTimeFormatPrototype, 'formatToParts', named(methods.formatToParts, 'formatToParts', 1))
+  const formatToParts = function (this: unknown, date?: unknown): unknown {
+    return DateTimeFormatToParts(this, orNow(date))
+  }
+  ObjectDefineProperty(DateTimeFormatPrototype, 'format', {
+    get: named(getFormat, 'get format', 0),
+    configurable: true,
+  })
+  define(DateTimeFormatPrototype, 'formatToParts', named(formatToParts, 'formatToParts', 1))
 }
 
 const installTemporal = (now: Now): void => {

@@ -84,7 +84,11 @@ export const installConsole = (door: Door, nowMs: () => number): Report => {
   }
   const { count, countReset, time, timeLog, timeEnd } = makeTallies(write, nowMs)
   const console = {
-    log: info, info, dir: (value?: unknown): void => write('info', [value]), dirxml: info, table: info,
+    log: info,
+    info,
+    dir: (value?: unknown): void => write('info', [value]),
+    dirxml: info,
+    table: info,
     debug: (...parts: unknown[]): void => write('debug', parts),
     trace: (...parts: unknown[]): void => write('debug', parts),
     warn: (...parts: unknown[]): void => write('warn', parts),
@@ -92,12 +96,17 @@ export const installConsole = (door: Door, nowMs: () => number): Report => {
     assert: (holds?: unknown, ...parts: unknown[]): void => {
       if (!holds) write('error', ['Assertion failed', lineOf(parts)])
     },
-    group, groupCollapsed: group,
+    group,
+    groupCollapsed: group,
     groupEnd: (): void => {
       if (depth > 0) depth -= 1
     },
     clear: (): void => undefined,
-    count, countReset, time, timeLog, timeEnd,
+    count,
+    countReset,
+    time,
+    timeLog,
+    timeEnd,
   }
   define(GLOBAL, 'console', console)
   return (error) => door.log('error', cut(`Uncaught in a callback: ${lineOf([error])}`))

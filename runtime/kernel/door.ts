@@ -44,7 +44,8 @@ const keyOf = (options: unknown): string => {
   const key = (options as { idempotencyKey?: unknown }).idempotencyKey
   if (key === undefined) return ''
   const problem = `idempotencyKey is not 1 to ${KEY_SIZE_MAX} printable ASCII characters`
-  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_SIZE_MAX) throw makeGuestError('GUEST_ARGUMENTS', problem)
+  if (typeof key !== 'string' || key.length === 0 || key.length > KEY_SIZE_MAX)
+    throw makeGuestError('GUEST_ARGUMENTS', problem)
   for (let i = 0; i < key.length; i += 1) {
     const unit = StringPrototypeCharCodeAt(key, i)
     if (unit < 0x20 || unit > 0x7e) throw makeGuestError('GUEST_ARGUMENTS', problem)
@@ -110,7 +111,13 @@ export const openDoor = (native: Send): Door => {
             const result: unknown = JSONParse(outcome)
             resolve(open === undefined ? result : open(result))
           } catch {
-            reject(makeCallError({ __proto__: null, message: 'The result could not be read.' } as object, seq, origin))
+            reject(
+              makeCallError(
+                { __proto__: null, message: 'The result could not be read.' } as object,
+                seq,
+                origin,
+              ),
+            )
           }
         })
       }),

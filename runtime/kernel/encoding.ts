@@ -25,7 +25,11 @@ for (let i = 0; i < DIGITS.length; i += 1) values[StringPrototypeCharCodeAt(DIGI
 export const bytesOf = (value: unknown): Uint8Array | undefined => {
   try {
     if (TypedArrayKind(value) !== undefined)
-      return new Uint8ArrayClass(TypedArrayBuffer(value), TypedArrayByteOffset(value), TypedArrayByteLength(value))
+      return new Uint8ArrayClass(
+        TypedArrayBuffer(value),
+        TypedArrayByteOffset(value),
+        TypedArrayByteLength(value),
+      )
     if (ArrayBufferIsView(value))
       return new Uint8ArrayClass(DataViewBuffer(value), DataViewByteOffset(value), DataViewByteLength(value))
     ArrayBufferByteLength(value)

@@ -1,6 +1,17 @@
 import type { GuestError } from '../abi/frames.ts'
 import { CUT_MARK, ERROR_TEXT_SIZE_MAX } from '../abi/crossing.ts'
-import { define, ErrorCaptureStackTrace, ErrorClass, isObject, JSONStringify, ObjectFreeze, StringOf, StringPrototypeIndexOf, StringPrototypeSlice, TypeErrorClass } from './primordials.ts'
+import {
+  define,
+  ErrorCaptureStackTrace,
+  ErrorClass,
+  isObject,
+  JSONStringify,
+  ObjectFreeze,
+  StringOf,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+  TypeErrorClass,
+} from './primordials.ts'
 import type { Code } from '../abi/codes.ts'
 import { errorHeader } from './stacks.ts'
 
@@ -20,7 +31,7 @@ class CallError extends ErrorClass {
   }
 
   /** The call whose outcome this error is; 0 when it never crossed or was not made by the door. */
-  static seqOf(error: unknown): number {
+  static seqOf(this: void, error: unknown): number {
     return isObject(error) && #seq in error ? error.#seq : 0
   }
 }
@@ -67,7 +78,9 @@ export const makeGuestError = (code: Code, message: string, hint?: string): Erro
 }
 
 const bounded = (text: string): string =>
-  text.length > ERROR_TEXT_SIZE_MAX ? StringPrototypeSlice(text, 0, ERROR_TEXT_SIZE_MAX - CUT_MARK.length) + CUT_MARK : text
+  text.length > ERROR_TEXT_SIZE_MAX
+    ? StringPrototypeSlice(text, 0, ERROR_TEXT_SIZE_MAX - CUT_MARK.length) + CUT_MARK
+    : text
 
 /** Reads one property as text. What throws, or is no string, reads as the fallback; what loops ends with its segment. */
 const textOf = (error: object, key: string, fallback: string): string => {
@@ -96,7 +109,15 @@ export const describeError = (error: unknown): { name: string; message: string; 
 }
 
 /** The same as JSON; written piece by piece, so that no toJSON on a prototype is asked. */
-export const errorJson = ({ name, message, stack }: { name: string; message: string; stack: string }): string =>
+export const errorJson = ({
+  name,
+  message,
+  stack,
+}: {
+  name: string
+  message: string
+  stack: string
+}): string =>
   `{"name":${JSONStringify(name)},"message":${JSONStringify(message)},"stack":${JSONStringify(stack)}}`
 
 /** Whether an error is V8's report of a buffer that did not fit into the memory limit. */

@@ -7,9 +7,11 @@ import {
   JSONStringify,
   MapForEach,
   MapSize,
+  ObjectHasOwn,
   ObjectKeys,
   ObjectPrototype,
-  RegExpToString,
+  RegExpFlags,
+  RegExpSource,
   ReflectGetOwnPropertyDescriptor,
   ReflectGetPrototypeOf,
   SetForEach,
@@ -48,11 +50,17 @@ const inspectPrimitive = (value: unknown): string => {
   return value === 0 && 1 / value < 0 ? '-0' : StringOf(value)
 }
 
+/** What a data property holds; a missing one holds undefined, and an accessor nothing. */
+const dataProperty = (holder: object, key: PropertyKey): { readonly value: unknown } | undefined => {
+  const descriptor = ReflectGetOwnPropertyDescriptor(holder, key) as { value: unknown } | undefined
+  if (descriptor === undefined) return { value: undefined }
+  return ObjectHasOwn(descriptor, 'value') ? descriptor : undefined
+}
+
 /** An own property as it stands; a getter is shown, not run. */
 const inspectProperty = (holder: Shown, key: PropertyKey, room: Room, depth: number): string => {
-  const descriptor = ReflectGetOwnPropertyDescriptor(holder, key)
-  if (descriptor === undefined) return 'undefined'
-  return 'value' in descriptor ? inspectValue(descriptor.value, room, depth) : '[getter]'
+  const held = dataProperty(holder, key)
+  return held === undefined ? '[getter]' : inspectValue(held.value, room, depth)
 }
 
 const inspectArray = (value: Shown & { length: number }, room: Room, depth: number): string => {
@@ -86,7 +94,12 @@ const inspectProperties = (value: Shown, room: Room, depth: number): string => {
   return text === '' ? '{}' : `{ ${text} }`
 }
 
-const inspectEntries = (visitAll: (visit: (value: unknown, key: unknown) => void) => void, isMap: boolean, room: Room, depth: number): string => {
+const inspectEntries = (
+  visitAll: (visit: (value: unknown, key: unknown) => void) => void,
+  isMap: boolean,
+  room: Room,
+  depth: number,
+): string => {
   let text = ''
   let count = 0
   visitAll((value, key) => {
@@ -105,15 +118,20 @@ const inspectBuiltIn = (value: Shown, room: Room, depth: number): string | undef
   const kind = TypedArrayKind(value)
   if (kind !== undefined) return `${kind}(${TypedArrayByteLength(value)} bytes)`
   const mapSize = attempt(() => MapSize(value))
-  if (mapSize !== undefined) return `Map(${mapSize}) ${inspectEntries((visit) => MapForEach(value, visit), true, room, depth)}`
+  if (mapSize !== undefined)
+    return `Map(${mapSize}) ${inspectEntries((visit) => MapForEach(value, visit), true, room, depth)}`
   const setSize = attempt(() => SetSize(value))
-  if (setSize !== undefined) return `Set(${setSize}) ${inspectEntries((visit) => SetForEach(value, (member) => visit(member, member)), false, room, depth)}`
-  return attempt(() => DateToISOString(value as unknown as Date)) ?? attempt(() => RegExpToString(value as unknown as RegExp))
+  if (setSize !== undefined)
+    return `Set(${setSize}) ${inspectEntries((visit) => SetForEach(value, (member) => visit(member, member)), false, room, depth)}`
+  return (
+    attempt(() => DateToISOString(value as unknown as Date)) ??
+    attempt(() => `/${RegExpSource(value)}/${RegExpFlags(value)}`)
+  )
 }
 
 const inspectObject = (value: Shown, room: Room, depth: number): string => {
   if (typeof value === 'function') {
-    const name = ReflectGetOwnPropertyDescriptor(value, 'name')?.value as unknown
+    const name = dataProperty(value, 'name')?.value
     return typeof name === 'string' && name !== '' ? `[function ${name}]` : '[function]'
   }
   if (depth >= DEPTH_MAX) return ArrayIsArray(value) ? '[…]' : '{…}'

@@ -1,15 +1,32 @@
-import { PERMITTED_GLOBALS } from '../permits.ts'
-import { ArrayBufferClass, define, GLOBAL, isObject, ObjectDefineProperty, ObjectFreeze, RangeErrorClass, ReflectConstruct, ReflectDeleteProperty, ReflectGetPrototypeOf, ReflectOwnKeys, TypeErrorClass } from './primordials.ts'
+import { PERMITTED_GLOBALS, PERMITTED_INTL } from '../permits.ts'
+import {
+  ArrayBufferClass,
+  define,
+  GLOBAL,
+  IntlObject,
+  isObject,
+  ObjectCreate,
+  ObjectDefineProperty,
+  ObjectFreeze,
+  RangeErrorClass,
+  ReflectConstruct,
+  ReflectDeleteProperty,
+  ReflectGetPrototypeOf,
+  ReflectOwnKeys,
+  TypeErrorClass,
+} from './primordials.ts'
 
 type Constructor = new (...args: never[]) => object
 
-const removeGlobals = (): void => {
-  const permitted = Object.create(null) as Record<PropertyKey, boolean>
-  for (let i = 0; i < PERMITTED_GLOBALS.length; i += 1) permitted[PERMITTED_GLOBALS[i] as string] = true
-  const keys = ReflectOwnKeys(GLOBAL)
+/** Deletes every own property that is not in the list. */
+const keepOnly = (holder: object, permitted: readonly PropertyKey[]): void => {
+  const isPermitted = ObjectCreate(null) as Record<PropertyKey, boolean>
+  for (let i = 0; i < permitted.length; i += 1) isPermitted[permitted[i] as PropertyKey] = true
+  const keys = ReflectOwnKeys(holder)
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as PropertyKey
-    if (permitted[key] !== true && !ReflectDeleteProperty(GLOBAL, key)) throw new TypeErrorClass('a global cannot be removed')
+    if (isPermitted[key] !== true && !ReflectDeleteProperty(holder, key))
+      throw new TypeErrorClass('a part of the realm cannot be removed')
   }
 }
 
@@ -24,7 +41,11 @@ const impostor = (original: Constructor, name: string, parent: object | undefine
   }
   ObjectDefineProperty(closed, 'name', { value: name })
   ObjectDefineProperty(closed, 'prototype', { value: original.prototype, writable: false })
-  ObjectDefineProperty(original.prototype, 'constructor', { value: closed, writable: false, configurable: false })
+  ObjectDefineProperty(original.prototype, 'constructor', {
+    value: closed,
+    writable: false,
+    configurable: false,
+  })
   if (parent !== undefined) Object.setPrototypeOf(closed, parent)
   ObjectFreeze(closed)
 }
@@ -32,11 +53,13 @@ const impostor = (original: Constructor, name: string, parent: object | undefine
 /** Closes eval and the four constructors that make functions from text. */
 const closeCodeGeneration = (): void => {
   const kinds: readonly object[] = [async function () {}, function* () {}, async function* () {}]
-  impostor(Function as unknown as Constructor, 'Function', undefined)
+  impostor(Function, 'Function', undefined)
   const closedFunction = Function.prototype.constructor
   define(GLOBAL, 'Function', closedFunction)
   for (let i = 0; i < kinds.length; i += 1) {
-    const prototype = ReflectGetPrototypeOf(kinds[i] as object) as { constructor: Constructor & { name: string } }
+    const prototype = ReflectGetPrototypeOf(kinds[i] as object) as {
+      constructor: Constructor & { name: string }
+    }
     impostor(prototype.constructor, prototype.constructor.name, closedFunction)
   }
   const closedEval = { eval: (): never => refuse() }.eval
@@ -46,15 +69,24 @@ const closeCodeGeneration = (): void => {
 /** Buffers of a fixed size only: growing ones escape the engine's count of memory. */
 const closeResizableBuffers = (): void => {
   const prototype = ArrayBufferClass.prototype
-  const closed = function ArrayBuffer(this: unknown, length: unknown, options?: { maxByteLength?: unknown }): object {
+  const closed = function ArrayBuffer(
+    this: unknown,
+    length: unknown,
+    options?: { maxByteLength?: unknown },
+  ): object {
     if (new.target === undefined) throw new TypeErrorClass("Constructor ArrayBuffer requires 'new'")
-    if (isObject(options) && options.maxByteLength !== undefined) throw new RangeErrorClass('Resizable buffers are not available')
+    if (isObject(options) && options.maxByteLength !== undefined)
+      throw new RangeErrorClass('Resizable buffers are not available')
     return ReflectConstruct(ArrayBufferClass, [length], new.target) as object
   }
   const statics = ['isView', Symbol.species] as const
   for (let i = 0; i < statics.length; i += 1) {
     const key = statics[i] as PropertyKey
-    ObjectDefineProperty(closed, key, Object.getOwnPropertyDescriptor(ArrayBufferClass, key) as PropertyDescriptor)
+    ObjectDefineProperty(
+      closed,
+      key,
+      Object.getOwnPropertyDescriptor(ArrayBufferClass, key) as PropertyDescriptor,
+    )
   }
   ObjectDefineProperty(closed, 'prototype', { value: prototype, writable: false })
   define(prototype, 'constructor', closed)
@@ -70,8 +102,8 @@ const closeResizableBuffers = (): void => {
  * them breaks honest packages, and the kernel does not depend on them.
  */
 export const lockdown = (): void => {
-  removeGlobals()
+  keepOnly(GLOBAL, PERMITTED_GLOBALS)
+  keepOnly(IntlObject, PERMITTED_INTL)
   closeCodeGeneration()
   closeResizableBuffers()
-  ReflectDeleteProperty(Intl, 'Segmenter')
 }

@@ -1,5 +1,15 @@
 import { JSON_DEPTH_MAX } from '../abi/crossing.ts'
-import { ArrayIsArray, isObject, JSONStringify, NumberIsFinite, ObjectHasOwn, ObjectKeys, ObjectPrototype, ReflectGetPrototypeOf, TypedArrayKind } from './primordials.ts'
+import {
+  ArrayIsArray,
+  isObject,
+  JSONStringify,
+  NumberIsFinite,
+  ObjectHasOwn,
+  ObjectKeys,
+  ObjectPrototype,
+  ReflectGetPrototypeOf,
+  TypedArrayKind,
+} from './primordials.ts'
 
 /** Why a value cannot cross: where it was found, and what it is. */
 export class Unpassable {
@@ -11,23 +21,43 @@ export class Unpassable {
     this.#tooLarge = tooLarge
   }
 
-  static read(value: unknown): { message: string; tooLarge: boolean } | undefined {
-    return isObject(value) && #message in value ? { message: value.#message, tooLarge: value.#tooLarge } : undefined
+  static read(this: void, value: unknown): { message: string; tooLarge: boolean } | undefined {
+    return isObject(value) && #message in value
+      ? { message: value.#message, tooLarge: value.#tooLarge }
+      : undefined
   }
 }
 const readUnpassable = Unpassable.read
 
+const refuse = (message: string, tooLarge: boolean): never => {
+  // oxlint-disable-next-line typescript/only-throw-error -- nobody but writeJson's caller sees it, and an Error would be made with a stack
+  throw new Unpassable(message, tooLarge)
+}
+
 /** What went wrong, when `writeJson` threw it; undefined for any other error. */
-export const unpassableOf = (error: unknown): { message: string; tooLarge: boolean } | undefined => readUnpassable(error)
+export const unpassableOf = (error: unknown): { message: string; tooLarge: boolean } | undefined =>
+  readUnpassable(error)
 
 /** The way from the root to a value, as a linked list: an array would hand its writes to setters on Array.prototype. */
-type Trail = { readonly holder: object; readonly key: string | number; readonly up: Trail | undefined; readonly depth: number }
+type Trail = {
+  readonly holder: object
+  readonly key: string | number
+  readonly up: Trail | undefined
+  readonly depth: number
+}
 type Budget = { left: number; readonly rootName: string }
 
 const isPlainKey = (key: string): boolean => {
   for (let i = 0; i < key.length && i < 40; i += 1) {
     const letter = key[i] as string
-    if (!((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (i > 0 && letter >= '0' && letter <= '9') || letter === '_' || letter === '$')) return false
+    if (!(
+      (letter >= 'a' && letter <= 'z') ||
+      (letter >= 'A' && letter <= 'Z') ||
+      (i > 0 && letter >= '0' && letter <= '9') ||
+      letter === '_' ||
+      letter === '$'
+    ))
+      return false
   }
   return key.length > 0 && key.length <= 40
 }
@@ -36,14 +66,19 @@ const pathOf = (trail: Trail | undefined, budget: Budget): string => {
   let path = ''
   for (let step = trail; step !== undefined; step = step.up) {
     const { key } = step
-    const piece = typeof key === 'number' ? `[${key}]` : isPlainKey(key) ? `.${key}` : `[${key.length > 40 ? '…' : JSONStringify(key)}]`
+    const piece =
+      typeof key === 'number'
+        ? `[${key}]`
+        : isPlainKey(key)
+          ? `.${key}`
+          : `[${key.length > 40 ? '…' : JSONStringify(key)}]`
     path = piece + path
   }
   return budget.rootName + path
 }
 
 const fail = (trail: Trail | undefined, budget: Budget, what: string, tooLarge = false): never => {
-  throw new Unpassable(`${pathOf(trail, budget)} ${what}`, tooLarge)
+  return refuse(`${pathOf(trail, budget)} ${what}`, tooLarge)
 }
 
 const spend = (size: number, trail: Trail | undefined, budget: Budget): void => {
@@ -84,7 +119,8 @@ const readOnce = (holder: object, step: Trail, budget: Budget): unknown => {
 
 const checkDepth = (value: object, trail: Trail | undefined, budget: Budget): void => {
   if ((trail?.depth ?? 0) < JSON_DEPTH_MAX) return
-  for (let step = trail; step !== undefined; step = step.up) if (step.holder === value) fail(trail, budget, 'is part of a cycle')
+  for (let step = trail; step !== undefined; step = step.up)
+    if (step.holder === value) fail(trail, budget, 'is part of a cycle')
   fail(trail, budget, `is nested deeper than ${JSON_DEPTH_MAX} levels`)
 }
 
@@ -95,7 +131,9 @@ const writeArray = (value: readonly unknown[], trail: Trail | undefined, budget:
     const step: Trail = { holder: value, key: i, up: trail, depth }
     if (i > 0) text += ','
     spend(1, step, budget)
-    text += ObjectHasOwn(value, i) ? write(readOnce(value, step, budget), step, budget) : writePrimitive(null, step, budget)
+    text += ObjectHasOwn(value, i)
+      ? write(readOnce(value, step, budget), step, budget)
+      : writePrimitive(null, step, budget)
   }
   spend(2, trail, budget)
   return `${text}]`
@@ -123,12 +161,22 @@ const isPlain = (value: object): boolean => {
   return prototype === ObjectPrototype || prototype === null
 }
 
+const writeData = (value: object, trail: Trail | undefined, budget: Budget): string => {
+  if (ArrayIsArray(value)) return writeArray(value, trail, budget)
+  return isPlain(value) ? writeObject(value, trail, budget) : fail(trail, budget, strangerName(value))
+}
+
+/** Whatever a Proxy's traps or a getter throw is dropped: only our own reason goes on. */
 const write = (value: unknown, trail: Trail | undefined, budget: Budget): string => {
   if (!isObject(value)) return writePrimitive(value, trail, budget)
   if (typeof value === 'function') return fail(trail, budget, strangerName(value))
   checkDepth(value, trail, budget)
-  if (ArrayIsArray(value)) return writeArray(value, trail, budget)
-  return isPlain(value) ? writeObject(value, trail, budget) : fail(trail, budget, strangerName(value))
+  try {
+    return writeData(value, trail, budget)
+  } catch (error) {
+    if (readUnpassable(error) !== undefined) throw error
+    return fail(trail, budget, 'threw when it was read')
+  }
 }
 
 /**
@@ -139,11 +187,5 @@ const write = (value: unknown, trail: Trail | undefined, budget: Budget): string
  * `rootName` begins the path in messages; `sizeMax` bounds the text, in UTF-16 code units. Throws {@link Unpassable}.
  */
 export const writeJson = (value: unknown, rootName: string, sizeMax: number): string => {
-  const budget: Budget = { left: sizeMax, rootName }
-  try {
-    return write(value, undefined, budget)
-  } catch (error) {
-    if (readUnpassable(error) !== undefined) throw error
-    throw new Unpassable(`${rootName} threw when it was read`, false)
-  }
+  return write(value, undefined, { left: sizeMax, rootName })
 }

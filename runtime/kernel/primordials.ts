@@ -1,3 +1,5 @@
+/* oxlint-disable typescript/unbound-method -- taking methods off their objects is what this file is for */
+
 /**
  * The built-ins that the kernel works with, captured before any guest code runs. After that the kernel calls nothing by
  * looking it up on an object that the guest can reach: every method is here, with `this` as its first parameter.
@@ -10,7 +12,7 @@ const call = Function.prototype.call
 const bindCall = Function.prototype.bind.bind(call) as unknown as (method: unknown) => unknown
 
 /** Turns a method into a function that takes `this` first. A bound function looks nothing up when it is called. */
-const uncurryThis = <This, Args extends unknown[], Result>(
+export const uncurryThis = <This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> => bindCall(method) as Method<This, Args, Result>
 
@@ -66,16 +68,25 @@ export const StringPrototypeIndexOf = uncurryThis(String.prototype.indexOf)
 export const StringPrototypeToLowerCase = uncurryThis(String.prototype.toLowerCase)
 export const StringFromCharCode = String.fromCharCode
 export const SymbolToString = uncurryThis(Symbol.prototype.toString)
-export const RegExpToString = uncurryThis(RegExp.prototype.toString)
-export const MapForEach = uncurryThis(Map.prototype.forEach) as (map: unknown, visit: (value: unknown, key: unknown) => void) => void
-export const SetForEach = uncurryThis(Set.prototype.forEach) as (set: unknown, visit: (value: unknown) => void) => void
+export const MapForEach = uncurryThis(Map.prototype.forEach) as (
+  map: unknown,
+  visit: (value: unknown, key: unknown) => void,
+) => void
+export const SetForEach = uncurryThis(Set.prototype.forEach) as (
+  set: unknown,
+  visit: (value: unknown) => void,
+) => void
+/** Throws for what is no regular expression. */
+export const RegExpSource = uncurryGetter<string>(RegExp.prototype, 'source')
+export const RegExpFlags = uncurryGetter<string>(RegExp.prototype, 'flags')
 /** Throws for what is no Map. */
 export const MapSize = uncurryGetter<number>(Map.prototype, 'size')
 /** Throws for what is no Set. */
 export const SetSize = uncurryGetter<number>(Set.prototype, 'size')
 /** Tells errors by their brand, without asking them. */
 export const ErrorIsError = (Error as unknown as { isError(value: unknown): boolean }).isError
-export const ErrorCaptureStackTrace = (Error as unknown as { captureStackTrace(target: object): void }).captureStackTrace
+export const ErrorCaptureStackTrace = (Error as unknown as { captureStackTrace(target: object): void })
+  .captureStackTrace
 
 const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype) as object
 /** The name of a typed array's class, undefined for anything else. */
@@ -95,8 +106,14 @@ type DateFormat = Intl.DateTimeFormat
 /** The Intl.DateTimeFormat class's own parts; `format` is a getter that makes a bound function. */
 export const IntlObject: object = Intl
 export const DateTimeFormatPrototype: DateFormat = Intl.DateTimeFormat.prototype
-export const DateTimeFormatFormat = uncurryGetter<(date: unknown) => string>(Intl.DateTimeFormat.prototype, 'format')
-export const DateTimeFormatToParts = uncurryThis(Intl.DateTimeFormat.prototype.formatToParts) as (format: unknown, date: unknown) => unknown
+export const DateTimeFormatFormat = uncurryGetter<(date: unknown) => string>(
+  Intl.DateTimeFormat.prototype,
+  'format',
+)
+export const DateTimeFormatToParts = uncurryThis(Intl.DateTimeFormat.prototype.formatToParts) as (
+  format: unknown,
+  date: unknown,
+) => unknown
 
 /** Temporal as far as the clock needs it; older engines have none. */
 type Moment = { toZonedDateTimeISO(zone: unknown): Zoned }
@@ -115,10 +132,15 @@ export const TemporalParts =
         now: temporal.Now as object,
         timeZoneId: temporal.Now.timeZoneId,
         instantOf: temporal.Instant.fromEpochMilliseconds,
-        zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as (instant: Moment, zone: unknown) => Zoned,
+        zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as (
+          instant: Moment,
+          zone: unknown,
+        ) => Zoned,
         plainDate: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDate) as (zoned: Zoned) => unknown,
         plainTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainTime) as (zoned: Zoned) => unknown,
-        plainDateTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDateTime) as (zoned: Zoned) => unknown,
+        plainDateTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDateTime) as (
+          zoned: Zoned,
+        ) => unknown,
       }
 
 /** Whether a value is an object or a function. */

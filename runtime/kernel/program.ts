@@ -24,7 +24,11 @@ const finishWithValue = (door: Door, value: unknown): void => {
   } catch (error) {
     const reason = unpassableOf(error)
     const message = reason?.message ?? 'value threw when it was read'
-    return fail(door, reason?.tooLarge === true ? 'output' : 'unpassable', `The tool returned what cannot cross: ${message}.`)
+    return fail(
+      door,
+      reason?.tooLarge === true ? 'output' : 'unpassable',
+      `The tool returned what cannot cross: ${message}.`,
+    )
   }
   door.finishWithValue(json)
 }
@@ -34,11 +38,18 @@ export const runProgram = (door: Door, tool: object, input: unknown, capabilitie
   // A module's namespace: reading it runs no code.
   const main = (tool as { default?: unknown }).default
   if (typeof main !== 'function') {
-    const found = main === undefined ? 'has no default export' : `has a default export that is ${main === null ? 'null' : `a ${typeof main}`}`
-    return fail(door, 'no_default_export', `The tool ${found}; it must be a function: export default (input, capabilities) => …`)
+    const found =
+      main === undefined
+        ? 'has no default export'
+        : `has a default export that is ${main === null ? 'null' : `a ${typeof main}`}`
+    return fail(
+      door,
+      'no_default_export',
+      `The tool ${found}; it must be a function: export default (input, capabilities) => …`,
+    )
   }
   const outcome = privatePromise((resolve) => resolve((main as Main)(input, capabilities)))
-  PromisePrototypeThen(
+  void PromisePrototypeThen(
     outcome,
     (value) => finishWithValue(door, value),
     (error) => finishWithError(door, error),

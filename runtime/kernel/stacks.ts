@@ -1,5 +1,11 @@
 import { TOOL_FILE } from '../abi/inside.ts'
-import { ErrorClass, isObject, ObjectDefineProperty, ReflectGetPrototypeOf } from './primordials.ts'
+import {
+  ErrorClass,
+  isObject,
+  ObjectDefineProperty,
+  ReflectGetPrototypeOf,
+  uncurryThis,
+} from './primordials.ts'
 
 const FRAMES_MAX = 32
 
@@ -7,15 +13,14 @@ type Site = object
 type Reader<Result> = (site: Site) => Result
 type PreparableError = ErrorConstructor & { prepareStackTrace?: unknown }
 
-/** Captures a method of V8's call sites: they can be had only from a stack, so one is made here. */
+/** Captures methods of V8's call sites: they can be had only from a stack, so one is made here. */
 const siteReader = (): (<Result>(name: string) => Reader<Result>) => {
   const preparable = ErrorClass as PreparableError
   preparable.prepareStackTrace = (_error: unknown, sites: readonly Site[]) => sites
-  const sites = new ErrorClass().stack as unknown as readonly Site[]
+  const { stack } = new ErrorClass() as unknown as { stack: readonly Site[] }
   delete preparable.prepareStackTrace
-  const prototype = ReflectGetPrototypeOf(sites[0] as Site) as Record<string, () => unknown>
-  const call = Function.prototype.call
-  return <Result>(name: string) => call.bind(prototype[name] as () => unknown) as Reader<Result>
+  const prototype = ReflectGetPrototypeOf(stack[0] as Site) as Record<string, () => unknown>
+  return <Result>(name: string) => uncurryThis(prototype[name] as () => unknown) as Reader<Result>
 }
 
 /** `name: message` of an error, as V8 writes it; never throws. */
@@ -57,6 +62,9 @@ export const closeStacks = (): void => {
     return text
   }
   ObjectDefineProperty(ErrorClass, 'prepareStackTrace', {
-    get: () => prepare, set: () => undefined, enumerable: false, configurable: false,
+    get: () => prepare,
+    set: () => undefined,
+    enumerable: false,
+    configurable: false,
   })
 }

@@ -42,7 +42,11 @@ const freezeTree = (tree: StubTree): StubTree => {
  * Builds the tree that the tool receives: exactly the granted ops, each where the guest expects it; what is not granted is not
  * there. An op with sugar brings all members of the sugar to the place of its stub.
  */
-export const growStubs = (door: Door, stubs: readonly StubEntry[], sugars: Readonly<Record<string, Sugar>>): StubTree => {
+export const growStubs = (
+  door: Door,
+  stubs: readonly StubEntry[],
+  sugars: Readonly<Record<string, Sugar>>,
+): StubTree => {
   const root = ObjectCreate(null) as StubTree
   for (let i = 0; i < stubs.length; i += 1) {
     const { path, op } = stubs[i] as StubEntry
@@ -55,7 +59,8 @@ export const growStubs = (door: Door, stubs: readonly StubEntry[], sugars: Reado
     }
     const members = sugar(door)
     const names = ObjectKeys(members)
-    for (let k = 0; k < names.length; k += 1) define(branch, names[k] as string, members[names[k] as string], true)
+    for (let k = 0; k < names.length; k += 1)
+      define(branch, names[k] as string, members[names[k] as string], true)
   }
   return freezeTree(root)
 }

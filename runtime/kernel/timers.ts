@@ -15,7 +15,12 @@ import {
 } from './primordials.ts'
 
 type Work = (...args: unknown[]) => unknown
-type Timer = { readonly work: Work; readonly args: unknown[]; readonly delayMs: number; readonly repeats: boolean }
+type Timer = {
+  readonly work: Work
+  readonly args: unknown[]
+  readonly delayMs: number
+  readonly repeats: boolean
+}
 /** Tells the guest's log what a callback threw; nobody else waits for it. */
 type Report = (error: unknown) => void
 
@@ -97,13 +102,18 @@ export const installTimers = (door: Door, report: Report): void => {
       start({ work: asWork(work, 'setTimeout'), args, delayMs: delayOf(delay), repeats: false }),
     setInterval: (work: unknown, delay?: unknown, ...args: unknown[]): number => {
       const delayMs = delayOf(delay)
-      return start({ work: asWork(work, 'setInterval'), args, delayMs: delayMs < 1 ? 1 : delayMs, repeats: true })
+      return start({
+        work: asWork(work, 'setInterval'),
+        args,
+        delayMs: delayMs < 1 ? 1 : delayMs,
+        repeats: true,
+      })
     },
     clearTimeout: (id?: unknown): void => clear(id),
     clearInterval: (id?: unknown): void => clear(id),
     queueMicrotask: (work: unknown): void => {
       const job = asWork(work, 'queueMicrotask')
-      PromisePrototypeThen(settled, () => run(job, report), ignore)
+      void PromisePrototypeThen(settled, () => run(job, report), ignore)
     },
   }
   define(GLOBAL, 'setTimeout', functions.setTimeout)

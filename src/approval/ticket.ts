@@ -29,7 +29,10 @@ export type Ticket = {
 }
 
 /** Answers a ticket. `false`, an error or no answer before the ticket expires refuse the call. */
-export type ApproveCallback = (ticket: Ticket, signal: AbortSignal) => Promise<boolean | Decision> | boolean | Decision
+export type ApproveCallback = (
+  ticket: Ticket,
+  signal: AbortSignal,
+) => Promise<boolean | Decision> | boolean | Decision
 
 export type Decision = {
   readonly approve: boolean

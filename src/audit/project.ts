@@ -11,10 +11,15 @@ export type Facts = Readonly<Record<string, string | number | boolean | undefine
 export type RecordPlace = Pick<AuditRecord, 'runId' | 'n' | 'event'> & { readonly atMs: number }
 
 /** The body of an audit record as the bytes that its hash covers: bounded, redacted, one line, no control characters. */
-export function projectRecord({ runId, n, event, atMs }: RecordPlace, facts: Facts, redactor: Redactor): string {
+export function projectRecord(
+  { runId, n, event, atMs }: RecordPlace,
+  facts: Facts,
+  redactor: Redactor,
+): string {
   const shown: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(facts)) {
-    if (value !== undefined) shown[name] = typeof value === 'string' ? printable(redactor.text(value), FACT_SIZE_MAX) : value
+    if (value !== undefined)
+      shown[name] = typeof value === 'string' ? printable(redactor.text(value), FACT_SIZE_MAX) : value
   }
   return JSON.stringify({ runId, n, at: new Date(atMs).toISOString(), event, facts: shown })
 }

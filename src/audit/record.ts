@@ -8,7 +8,8 @@ export type AuditRecord = {
   n: number
   /** ISO 8601, host clock. */
   at: string
-  event: 'run.started' | 'run.ended' | 'call.intended' | 'call' | 'approval' | 'cost_alert' | 'timer' | 'breach'
+  event:
+    'run.started' | 'run.ended' | 'call.intended' | 'call' | 'approval' | 'cost_alert' | 'timer' | 'breach'
   prev: string
   hash: string
   /** Depends on the event: op, subject, verdict, code, gate, rule, digests, bytes, cost, … */
@@ -17,4 +18,9 @@ export type AuditRecord = {
 
 export type AuditVerdict =
   | { intact: true; runs: number; records: number; head: string }
-  | { intact: false; runs: number; records: number; problem: { runId?: string; position: number; message: string } }
+  | {
+      intact: false
+      runs: number
+      records: number
+      problem: { runId?: string; position: number; message: string }
+    }

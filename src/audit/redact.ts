@@ -52,12 +52,16 @@ type Pattern = { readonly name: string; readonly source: string; readonly size: 
 function compile(redactions: readonly Redaction[], isJson: boolean): (text: string) => string {
   const patterns = redactions.flatMap(({ name, value }): Pattern[] => {
     const { exact, caseless } = forms(value)
-    const shown = isJson ? [...new Set([...exact, ...caseless].map(jsonForm))] : [...exact, ...exact.map(jsonForm), ...caseless]
-    return [...new Set(shown)].filter((form) => form.length > 0).map((form) => ({
-      name,
-      source: caseless.includes(form) ? anyCase(form) : escapePattern(form),
-      size: form.length,
-    }))
+    const shown = isJson
+      ? [...new Set([...exact, ...caseless].map(jsonForm))]
+      : [...exact, ...exact.map(jsonForm), ...caseless]
+    return [...new Set(shown)]
+      .filter((form) => form.length > 0)
+      .map((form) => ({
+        name,
+        source: caseless.includes(form) ? anyCase(form) : escapePattern(form),
+        size: form.length,
+      }))
   })
   if (patterns.length === 0) return (text) => text
   // Longest first, so that no part of a longer form is left standing.

@@ -16,7 +16,9 @@ export function verifyAudit(store: Store): AuditVerdict {
   const records = [...runs.values()].reduce((sum, { rows }) => sum + rows.length, 0)
   const problem = checkLinks(links) ?? checkRuns(runs) ?? checkHeads(links, runs)
   const counts = { runs: runs.size, records }
-  return problem === undefined ? { intact: true, ...counts, head: links.at(-1)?.hash ?? '' } : { intact: false, ...counts, problem }
+  return problem === undefined
+    ? { intact: true, ...counts, head: links.at(-1)?.hash ?? '' }
+    : { intact: false, ...counts, problem }
 }
 
 function groupByRun(store: Store): Map<string, Run> {
@@ -32,9 +34,13 @@ function groupByRun(store: Store): Map<string, Run> {
 function checkLinks(links: readonly ChainLink[]): Problem | undefined {
   let previous = ''
   for (const [position, link] of links.entries()) {
-    if (link.n !== position) return { position, message: `link ${position} of the state-wide chain is missing` }
+    if (link.n !== position)
+      return { position, message: `link ${position} of the state-wide chain is missing` }
     const { n, runId, kind, head, records } = link
-    if (link.body !== JSON.stringify({ n, runId, kind, head, records }) || link.hash !== sha256(`${previous}\n${link.body}`)) {
+    if (
+      link.body !== JSON.stringify({ n, runId, kind, head, records }) ||
+      link.hash !== sha256(`${previous}\n${link.body}`)
+    ) {
       return { runId, position, message: `link ${position} of the state-wide chain was changed` }
     }
     previous = link.hash
@@ -46,11 +52,17 @@ function checkRuns(runs: ReadonlyMap<string, Run>): Problem | undefined {
   for (const [runId, { rows }] of runs) {
     let previous = ''
     for (const [position, row] of rows.entries()) {
-      if (row.n !== position) return { runId, position, message: `record ${position} of run ${runId} is missing` }
-      if (row.hash !== recordHash(previous, row.record)) return { runId, position, message: `record ${position} of run ${runId} was changed` }
+      if (row.n !== position)
+        return { runId, position, message: `record ${position} of run ${runId} is missing` }
+      if (row.hash !== recordHash(previous, row.record))
+        return { runId, position, message: `record ${position} of run ${runId} was changed` }
       const salted = eventDigestOf(row)
       if (salted !== undefined && salted !== sha256(row.event)) {
-        return { runId, position, message: `the journal event behind record ${position} of run ${runId} was changed` }
+        return {
+          runId,
+          position,
+          message: `the journal event behind record ${position} of run ${runId} was changed`,
+        }
       }
       previous = row.hash
     }
@@ -67,14 +79,31 @@ function checkHeads(links: readonly ChainLink[], runs: ReadonlyMap<string, Run>)
   const started = new Set<string>()
   for (const { runId, kind, head, records } of links) {
     const rows = runs.get(runId)?.rows ?? []
-    if (rows.length < records) return { runId, position: rows.length, message: `record ${rows.length} of run ${runId} is missing` }
-    if (rows[records - 1]?.hash !== head) return { runId, position: records - 1, message: `record ${records - 1} of run ${runId} is not the one that the state-wide chain names` }
-    if (kind === 'end' && rows.length !== records) return { runId, position: records, message: `record ${records} of run ${runId} was added after its end` }
+    if (rows.length < records)
+      return { runId, position: rows.length, message: `record ${rows.length} of run ${runId} is missing` }
+    if (rows[records - 1]?.hash !== head)
+      return {
+        runId,
+        position: records - 1,
+        message: `record ${records - 1} of run ${runId} is not the one that the state-wide chain names`,
+      }
+    if (kind === 'end' && rows.length !== records)
+      return {
+        runId,
+        position: records,
+        message: `record ${records} of run ${runId} was added after its end`,
+      }
     ;(kind === 'end' ? ended : started).add(runId)
   }
   for (const [runId, { rows, finished }] of runs) {
-    if (!started.has(runId)) return { runId, position: 0, message: `run ${runId} is not in the state-wide chain` }
-    if (finished && !ended.has(runId)) return { runId, position: rows.length, message: `the end of run ${runId} is missing from the state-wide chain` }
+    if (!started.has(runId))
+      return { runId, position: 0, message: `run ${runId} is not in the state-wide chain` }
+    if (finished && !ended.has(runId))
+      return {
+        runId,
+        position: rows.length,
+        message: `the end of run ${runId} is missing from the state-wide chain`,
+      }
   }
   return undefined
 }

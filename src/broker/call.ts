@@ -47,8 +47,25 @@ export type Answer = { readonly ok: boolean; readonly json: string }
 
 /** What happens in the broker, told to whoever watches. */
 export type BrokerEvent =
-  | { kind: 'call'; seq: number; op: string; subject?: string; verdict: 'allow' | 'deny'; code?: string; gate?: string; ms: number }
-  | { kind: 'approval'; ticketId: string; op: string; subject: string; state: 'asked' | 'approved' | 'denied' | 'expired' | 'unavailable' | 'used'; by?: string; reason?: string }
+  | {
+      kind: 'call'
+      seq: number
+      op: string
+      subject?: string
+      verdict: 'allow' | 'deny'
+      code?: string
+      gate?: string
+      ms: number
+    }
+  | {
+      kind: 'approval'
+      ticketId: string
+      op: string
+      subject: string
+      state: 'asked' | 'approved' | 'denied' | 'expired' | 'unavailable' | 'used'
+      by?: string
+      reason?: string
+    }
   | { kind: 'cost_alert'; threshold: number; costMicroUsd: number; limitMicroUsd: number }
 
 /** The run that a call belongs to, as far as the broker needs it. Made by src/run. */

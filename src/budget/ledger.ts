@@ -1,7 +1,11 @@
 import type { Quota } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 
-type Meter = { used: number; held: number; /** Draws of a rate: [time, amount]. */ recent?: [number, number][] }
+type Meter = {
+  used: number
+  held: number
+  /** Draws of a rate: [time, amount]. */ recent?: [number, number][]
+}
 
 /** A reservation of the worst case of one call. Ends by exactly one of settle and release; further ends do nothing. */
 export type Hold = {
@@ -14,7 +18,11 @@ export type Hold = {
 }
 
 /** What a ledger is between two processes. */
-export type LedgerState = { readonly meters: Readonly<Record<string, number>>; readonly alerted: readonly number[]; readonly activeMs: number }
+export type LedgerState = {
+  readonly meters: Readonly<Record<string, number>>
+  readonly alerted: readonly number[]
+  readonly activeMs: number
+}
 
 export const COST_METER = 'cost'
 export const CALLS_METER = 'calls'
@@ -63,8 +71,10 @@ export class Ledger {
       meter.recent = recent
       return meter
     }
-    if (quota.amount > 0 && meter.used + meter.held + quota.amount > quota.max) throw refusal(quota, meter.used + meter.held)
-    if (quota.amount === 0 && quota.max < meter.used + meter.held) throw refusal(quota, meter.used + meter.held)
+    if (quota.amount > 0 && meter.used + meter.held + quota.amount > quota.max)
+      throw refusal(quota, meter.used + meter.held)
+    if (quota.amount === 0 && quota.max < meter.used + meter.held)
+      throw refusal(quota, meter.used + meter.held)
     meter.held += quota.amount
     return meter
   }
@@ -104,7 +114,9 @@ export class Ledger {
   /** Thresholds (fractions of the limit) that the spent cost has reached and that were not reported before. */
   newCostAlerts(thresholds: readonly number[], limitMicroUsd: number): number[] {
     const spent = this.used(COST_METER)
-    const reached = thresholds.filter((threshold) => spent >= threshold * limitMicroUsd && spent > 0 && !this.#alerted.has(threshold))
+    const reached = thresholds.filter(
+      (threshold) => spent >= threshold * limitMicroUsd && spent > 0 && !this.#alerted.has(threshold),
+    )
     for (const threshold of reached) this.#alerted.add(threshold)
     return reached
   }
@@ -140,12 +152,16 @@ function waitMs(recent: readonly [number, number][], quota: Quota, nowMs: number
 
 function refusal(quota: Quota, spent: number, retryAfterMs?: number): TollgateError {
   const unit = quota.meter === COST_METER ? ' millionths of a dollar' : ''
-  const message = retryAfterMs === undefined
-    ? `${quota.rule} is ${quota.max}${unit}; ${spent} is used or held, and this call needs up to ${quota.amount} more.`
-    : `${quota.rule} allows ${quota.max} in ${(quota.windowMs ?? 0) / 1000} s.`
+  const message =
+    retryAfterMs === undefined
+      ? `${quota.rule} is ${quota.max}${unit}; ${spent} is used or held, and this call needs up to ${quota.amount} more.`
+      : `${quota.rule} allows ${quota.max} in ${(quota.windowMs ?? 0) / 1000} s.`
   return new TollgateError(quota.code, message, {
     rule: quota.rule,
-    hint: retryAfterMs === undefined ? 'Stop here, and return what you have.' : `Wait ${Math.ceil(retryAfterMs)} ms, then try again.`,
+    hint:
+      retryAfterMs === undefined
+        ? 'Stop here, and return what you have.'
+        : `Wait ${Math.ceil(retryAfterMs)} ms, then try again.`,
     change: `raise ${quota.rule}`,
   })
 }

@@ -1,5 +1,11 @@
 /** What one run consumed of each op and in sum. Money in integer micro-dollars. */
-export type OpUsage = { calls: number; denied: number; ingressBytes: number; egressBytes: number; costMicroUsd: number }
+export type OpUsage = {
+  calls: number
+  denied: number
+  ingressBytes: number
+  egressBytes: number
+  costMicroUsd: number
+}
 
 export class UsageMeter {
   /** Every call that was counted, refused ones too. */
@@ -8,7 +14,8 @@ export class UsageMeter {
 
   op(name: string): OpUsage {
     let usage = this.byOp.get(name)
-    if (usage === undefined) this.byOp.set(name, (usage = { calls: 0, denied: 0, ingressBytes: 0, egressBytes: 0, costMicroUsd: 0 }))
+    if (usage === undefined)
+      this.byOp.set(name, (usage = { calls: 0, denied: 0, ingressBytes: 0, egressBytes: 0, costMicroUsd: 0 }))
     return usage
   }
 

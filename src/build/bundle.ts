@@ -9,10 +9,10 @@ const isInside = (path: string, folder: string): boolean => path.startsWith(fold
 /** Notes every import by which the kernel would reach outside runtime/. */
 const fence = (folder: string, offences: Offence[]): Plugin => ({
   name: 'fence',
-  setup({ onResolve, resolve }) {
-    onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+  setup(bundler) {
+    bundler.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
       if (pluginData === 'resolving' || kind === 'entry-point') return undefined
-      const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolving' })
+      const found = await bundler.resolve(path, { importer, resolveDir, kind, pluginData: 'resolving' })
       const isFine = found.errors.length === 0 && !found.external && isInside(found.path, folder)
       if (isFine) return found
       offences.push({ importer: relative(join(folder, '..'), importer), wanted: path })

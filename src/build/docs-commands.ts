@@ -4,7 +4,7 @@ import { openTerminal } from '../surfaces/cli/terminal.ts'
 import { table } from './docs-sections.ts'
 
 const leaves = (command: Command): Command[] => {
-  const inner = command.commands.filter(({ name }) => name() !== 'help').flatMap(leaves)
+  const inner = command.commands.filter((one) => one.name() !== 'help').flatMap(leaves)
   const acts =
     command.commands.length === 0 || command.registeredArguments.length > 0 || command.options.length > 0
   return acts ? [command, ...inner] : inner

@@ -1,5 +1,23 @@
-import { ARGUMENTS_SIZE_MAX, CUT_MARK, ERROR_TEXT_SIZE_MAX, KEY_SIZE_MAX, LOG_LINE_SIZE_MAX, OP_NAME_SIZE_MAX, OUTPUT_SIZE_MAX } from '../../runtime/abi/crossing.ts'
-import { FAULTS, LOG_LEVELS, type CageFrame, type CallFrame, type DoneFrame, type Fault, type LogFrame, type LogLevel, type ReadyFrame } from '../../runtime/abi/frames.ts'
+import {
+  ARGUMENTS_SIZE_MAX,
+  CUT_MARK,
+  ERROR_TEXT_SIZE_MAX,
+  KEY_SIZE_MAX,
+  LOG_LINE_SIZE_MAX,
+  OP_NAME_SIZE_MAX,
+  OUTPUT_SIZE_MAX,
+} from '../../runtime/abi/crossing.ts'
+import {
+  FAULTS,
+  LOG_LEVELS,
+  type CageFrame,
+  type CallFrame,
+  type DoneFrame,
+  type Fault,
+  type LogFrame,
+  type LogLevel,
+  type ReadyFrame,
+} from '../../runtime/abi/frames.ts'
 
 type Header = Readonly<Record<string, unknown>>
 
@@ -33,7 +51,8 @@ const checkReady = (header: Header, segments: readonly string[]): ReadyFrame | s
 
 const checkCall = (header: Header, segments: readonly string[]): CallFrame | string => {
   const { slot, seq, handle, op, key } = header
-  if (!hasOnly(header, ['slot', 'seq', 'handle', 'op'], ['key']) || segments.length !== 1) return 'call: wrong shape'
+  if (!hasOnly(header, ['slot', 'seq', 'handle', 'op'], ['key']) || segments.length !== 1)
+    return 'call: wrong shape'
   if (!isInteger(slot, 0, SLOT_MAX)) return 'call: bad slot'
   if (!isInteger(seq, 1, SEQ_MAX)) return 'call: bad seq'
   if (!isInteger(handle, 0, SEQ_MAX)) return 'call: bad handle'
@@ -55,7 +74,8 @@ const checkLog = (header: Header, segments: readonly string[]): LogFrame | strin
 
 const checkDone = (header: Header, segments: readonly string[]): DoneFrame | string => {
   const { slot, ok, fault, refused } = header
-  if (!hasOnly(header, ['slot', 'ok'], ['fault', 'refused']) || segments.length !== 1) return 'done: wrong shape'
+  if (!hasOnly(header, ['slot', 'ok'], ['fault', 'refused']) || segments.length !== 1)
+    return 'done: wrong shape'
   if (!isInteger(slot, 0, SLOT_MAX)) return 'done: bad slot'
   const size = (segments[0] ?? '').length
   if (ok === true) {

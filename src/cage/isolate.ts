@@ -1,8 +1,15 @@
 import ivm from 'isolated-vm'
-import { KERNEL_GLOBAL, SEGMENT_END, TOOL_FILE, type KernelExports, type Send } from '../../runtime/abi/inside.ts'
+import {
+  KERNEL_GLOBAL,
+  SEGMENT_END,
+  TOOL_FILE,
+  type KernelExports,
+  type Send,
+} from '../../runtime/abi/inside.ts'
 
 /** How a stretch of guest code ended. */
-export type SegmentEnd = { readonly end: 'ended' | 'timeout' | 'memory' } | { readonly end: 'threw'; readonly error: unknown }
+export type SegmentEnd =
+  { readonly end: 'ended' | 'timeout' | 'memory' } | { readonly end: 'threw'; readonly error: unknown }
 
 /** Gives the kernel's exports a module's face, so that the entry module can import them and the tool cannot. */
 const KERNEL_MODULE = `export const { open, prepare, loaded, begin, deliver } = globalThis.${KERNEL_GLOBAL}`
@@ -63,26 +70,34 @@ export class GuestIsolate {
     this.#kernel.instantiateSync(this.#context, () => this.#kernel)
     this.#kernel.evaluateSync()
     const send: Send = (kind, number, textA, textB, textC) => this.onSend(kind, number, textA, textB, textC)
-    const open = this.#export('open') as ivm.Reference<unknown> as ivm.Reference<(send: ivm.Callback<Send>) => void>
+    const open = this.#export('open') as ivm.Reference<unknown> as ivm.Reference<
+      (send: ivm.Callback<Send>) => void
+    >
     open.applySync(undefined, [new ivm.Callback(send)])
     this.#deliver = this.#export('deliver')
   }
 
   #export<Name extends keyof KernelExports>(name: Name): ivm.Reference<KernelExports[Name]> {
     const namespace = this.#kernel.namespace as ivm.Reference<KernelExports>
-    return namespace.getSync(name, { reference: true }) as ivm.Reference<KernelExports[Name]>
+    return namespace.getSync<{ reference: true }, Name>(name, { reference: true })
   }
 
-  /** Compiles the tool; returns what it imports. Throws the engine's SyntaxError. No guest code runs. */
-  compile(program: string): readonly string[] {
-    this.#tool = this.#isolate.compileModuleSync(program, { filename: TOOL_FILE })
-    return this.#tool.dependencySpecifiers
+  /** Compiles the tool; no guest code runs. */
+  compile(program: string): SegmentEnd {
+    return this.#segment(() => {
+      this.#tool = this.#isolate.compileModuleSync(program, { filename: TOOL_FILE })
+    })
+  }
+
+  /** The modules that the compiled tool imports. */
+  get imports(): readonly string[] {
+    return this.#tool?.dependencySpecifiers ?? []
   }
 
   /** Readies the realm for a run; `segmentMs` bounds each later stretch of guest code. */
-  prepare(segmentMs: number, ...facts: Parameters<KernelExports['prepare']>): void {
+  prepare(segmentMs: number, ...facts: Parameters<KernelExports['prepare']>): SegmentEnd {
     this.#segmentMs = segmentMs
-    this.#export('prepare').applySync(undefined, facts)
+    return this.#segment(() => this.#export('prepare').applySync(undefined, facts))
   }
 
   /** Runs the tool's module, up to its first await. */
@@ -93,7 +108,7 @@ export class GuestIsolate {
   /** Asks whether the tool's module has failed: `threw` with its error, or `ended` while it still waits. */
   probe(): SegmentEnd {
     // The engine reports one promise that was left rejected, and only once. What is left of earlier ones is taken out first.
-    this.#segment(() => this.#context.evalSync('', { timeout: this.#segmentMs }))
+    this.#segment(() => void this.#context.evalSync('', { timeout: this.#segmentMs }))
     return this.#evaluate(PROBE_MODULE)
   }
 
@@ -104,7 +119,9 @@ export class GuestIsolate {
 
   /** Hands over the outcome of a call. */
   deliver(seq: number, ok: boolean, atMs: number, text: string): SegmentEnd {
-    return this.#segment(() => this.#deliver.applySync(undefined, [seq, ok, atMs, text], { timeout: this.#segmentMs }))
+    return this.#segment(() =>
+      this.#deliver.applySync(undefined, [seq, ok, atMs, text], { timeout: this.#segmentMs }),
+    )
   }
 
   /** Frees the isolate. From within a callback it also stops the guest's code; safe to repeat. */

@@ -13,7 +13,11 @@ const STDERR_TAIL_SIZE_MAX = 4_096
 const UNREAD_BYTES_MAX = 2 * FRAME_BYTES_MAX
 
 /** How a cage ended: `error` is set when its process never ran. */
-export type CageExit = { readonly code: number | null; readonly signal: string | null; readonly error?: Error }
+export type CageExit = {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly error?: Error
+}
 
 /** A running cage. Assign the three handlers before the next turn of the event loop; nothing arrives earlier. */
 export interface Cage {
@@ -36,16 +40,27 @@ export interface Cage {
 
 const defaultEntry = (): string => {
   const manifest = findPackageJSON(import.meta.url)
-  if (manifest === undefined) throw new TollgateError('INTERNAL_CAGE_START', 'The folder of the package cannot be found.', { gate: 'cage' })
+  if (manifest === undefined)
+    throw new TollgateError('INTERNAL_CAGE_START', 'The folder of the package cannot be found.', {
+      gate: 'cage',
+    })
   return join(dirname(manifest), 'dist', 'cage', 'main.js')
 }
 
 const startProcess = (options: CageOptions): ChildProcess => {
   const entry = options.entry ?? defaultEntry()
   if (!existsSync(entry))
-    throw new TollgateError('INTERNAL_CAGE_START', 'The entry of the cage is missing; run `npm run build`.', { gate: 'cage' })
+    throw new TollgateError('INTERNAL_CAGE_START', 'The entry of the cage is missing; run `npm run build`.', {
+      gate: 'cage',
+    })
   const { command, args, env } = cageProfile(entry, options)
-  return spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env, cwd: '/', detached: false, windowsHide: true })
+  return spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env,
+    cwd: '/',
+    detached: false,
+    windowsHide: true,
+  })
 }
 
 /** Keeps the end of what the cage writes to its standard error. */
@@ -98,7 +113,9 @@ export const launchCage = (options: CageOptions = {}): Cage => {
   const port = child.stdio[3]
   if (child.pid === undefined || !(port instanceof Socket)) {
     child.on('error', () => undefined)
-    throw new TollgateError('INTERNAL_CAGE_START', 'The process of the cage could not be made.', { gate: 'cage' })
+    throw new TollgateError('INTERNAL_CAGE_START', 'The process of the cage could not be made.', {
+      gate: 'cage',
+    })
   }
   const cage: Cage = {
     pid: child.pid,
@@ -109,8 +126,9 @@ export const launchCage = (options: CageOptions = {}): Cage => {
     },
     setIdle(isIdle) {
       const handles = [child, port, child.stderr as Socket | null]
-      for (const handle of handles) if (isIdle) handle?.unref()
-      else handle?.ref()
+      for (const handle of handles)
+        if (isIdle) handle?.unref()
+        else handle?.ref()
     },
     kill: () => void child.kill('SIGKILL'),
     stderrTail: tailOf(child),

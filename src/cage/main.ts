@@ -5,6 +5,7 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import { Loop } from './loop.ts'
 import { Outbox } from './outbox.ts'
 import { FrameReader } from './port.ts'
@@ -34,7 +35,8 @@ const checkEngine = (): void => {
   for (const [at, least] of ENGINE_VERSION_MIN.entries()) {
     const part = parts[at] ?? 0
     if (part > least) return
-    if (!(part >= least)) fail(`isolated-vm ${version} has a known escape; ${ENGINE_VERSION_MIN.join('.')} is needed`)
+    if (!(part >= least))
+      fail(`isolated-vm ${version} has a known escape; ${ENGINE_VERSION_MIN.join('.')} is needed`)
   }
 }
 
@@ -58,6 +60,9 @@ const writeAll = (bytes: Buffer): void => {
 }
 
 checkEngine()
+// V8 drops the check for interrupts from some loops that it unrolls: a loop that filled arrays went on past its time limit and
+// its memory limit.
+setFlagsFromString('--no-turboshaft-loop-unrolling')
 const loop = new Loop(new Outbox(writeAll), KERNEL_SOURCE)
 const reader = new FrameReader()
 const chunk = Buffer.allocUnsafeSlow(READ_BYTES_MAX)

@@ -27,7 +27,8 @@ export class Outbox {
   flush(): void {
     if (this.#frames.length === 0) return
     const [first] = this.#frames
-    const bytes = first !== undefined && this.#frames.length === 1 ? first : Buffer.concat(this.#frames, this.#bytes)
+    const bytes =
+      first !== undefined && this.#frames.length === 1 ? first : Buffer.concat(this.#frames, this.#bytes)
     this.#frames = []
     this.#bytes = 0
     this.#write(bytes)

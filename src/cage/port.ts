@@ -1,5 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import { FRAME_BYTES_MAX, HEADER_BYTES_MAX, SEGMENTS_MAX, type CageFrame, type HostFrame } from '../../runtime/abi/frames.ts'
+import {
+  FRAME_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  SEGMENTS_MAX,
+  type CageFrame,
+  type HostFrame,
+} from '../../runtime/abi/frames.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 
 const LENGTH_BYTES = 4
@@ -36,9 +42,12 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
 
 /** The lengths that the header declares; they must fill the rest of the body exactly. */
 const segmentLengths = (header: unknown, restBytes: number): readonly number[] => {
-  const lengths: unknown = typeof header === 'object' && header !== null ? (header as { s?: unknown }).s : undefined
-  if (!Array.isArray(lengths) || lengths.length > SEGMENTS_MAX || !lengths.every(isSize)) throw breach('A frame declares no proper segments.')
-  if (lengths.reduce((sum, length) => sum + length, 0) !== restBytes) throw breach('The segments of a frame do not fill it.')
+  const lengths: unknown =
+    typeof header === 'object' && header !== null ? (header as { s?: unknown }).s : undefined
+  if (!Array.isArray(lengths) || lengths.length > SEGMENTS_MAX || !lengths.every(isSize))
+    throw breach('A frame declares no proper segments.')
+  if (lengths.reduce((sum, length) => sum + length, 0) !== restBytes)
+    throw breach('The segments of a frame do not fill it.')
   return lengths
 }
 
@@ -91,7 +100,8 @@ export class FrameReader {
 
   #bodyBytes(bytes: Buffer, at: number): number {
     const bodyBytes = bytes.readUInt32LE(at)
-    if (bodyBytes < HEADER_LENGTH_BYTES || bodyBytes > this.#bodyBytesMax) throw breach('A frame is smaller or larger than the wire allows.')
+    if (bodyBytes < HEADER_LENGTH_BYTES || bodyBytes > this.#bodyBytesMax)
+      throw breach('A frame is smaller or larger than the wire allows.')
     return bodyBytes
   }
 

@@ -19,7 +19,10 @@ export type CageProfile = {
  * The one place where a cage is hardened. For now: an empty environment, so that nothing of the host's can be read, with time
  * zone and language fixed, so that every machine shows the guest the same. Tiers that wrap the command come in here.
  */
-export const cageProfile = (entry: string, { nodePath = process.execPath, execArgv = [] }: CageOptions): CageProfile => ({
+export const cageProfile = (
+  entry: string,
+  { nodePath = process.execPath, execArgv = [] }: CageOptions,
+): CageProfile => ({
   command: nodePath,
   args: [...execArgv, entry],
   env: { TZ: 'UTC', LANG: 'C' },

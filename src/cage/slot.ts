@@ -7,8 +7,14 @@ import {
   OP_NAME_SIZE_MAX,
   OUTPUT_SIZE_MAX,
 } from '../../runtime/abi/crossing.ts'
-import { LOG_LEVELS, type DeliverFrame, type Fault, type LogLevel, type StartFrame } from '../../runtime/abi/frames.ts'
-import { OUT } from '../../runtime/abi/inside.ts'
+import {
+  LOG_LEVELS,
+  type DeliverFrame,
+  type Fault,
+  type LogLevel,
+  type StartFrame,
+} from '../../runtime/abi/frames.ts'
+import { OUT, TOOL_FILE } from '../../runtime/abi/inside.ts'
 import type { GuestIsolate, SegmentEnd } from './isolate.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -24,11 +30,17 @@ const MESSAGES = {
 const cut = (text: string): string =>
   text.length > ERROR_TEXT_SIZE_MAX ? text.slice(0, ERROR_TEXT_SIZE_MAX - CUT_MARK.length) + CUT_MARK : text
 
-/** An error that the engine copied out of the isolate. Its stack goes on with the cage's own frames; they stay here. */
+/** What the engine says when it was asked to copy an object that has nothing of an error. */
+const NO_ERROR = /^An object was thrown from supplied code/
+
+/** An error that the engine copied out of the isolate. To its stack the engine adds frames of the cage; they stay here. */
 const copiedError = (error: unknown): ErrorText => {
   if (!(error instanceof Error)) return { name: 'Error', message: cut(String(error)), stack: '' }
-  const [stack = ''] = (error.stack ?? '').split('\n    at (<isolated-vm boundary>)')
-  return { name: cut(error.name), message: cut(error.message), stack: cut(stack) }
+  const { name, message, stack = '' } = error
+  if (NO_ERROR.test(message))
+    return { name: 'Error', message: 'The tool threw an object that is no error.', stack: '' }
+  const isOurs = (line: string): boolean => !line.startsWith('    at ') || line.includes(`${TOOL_FILE}:`)
+  return { name: cut(name), message: cut(message), stack: cut(stack.split('\n').filter(isOurs).join('\n')) }
 }
 
 /** One run in its isolate. */
@@ -55,17 +67,16 @@ export class Slot {
   /** Compiles the tool and runs it as far as it comes without an answer of the host. */
   run(manifest: string, program: string, input: string): void {
     const { seed, atMs, segmentMs } = this.#start
-    let imports: readonly string[]
-    try {
-      imports = this.#guest.compile(program)
-    } catch (error) {
-      return this.#fail('syntax', copiedError(error))
-    }
+    const compiled = this.#guest.compile(program)
+    if (compiled.end === 'threw') return this.#fail('syntax', copiedError(compiled.error))
+    if (compiled.end !== 'ended') return this.#failBy(compiled.end)
+    const { imports } = this.#guest
     if (imports.length > 0) return this.#fail('import', importError(imports))
-    this.#guest.prepare(segmentMs, ...seed, atMs, manifest, input)
+    const prepared = this.#guest.prepare(segmentMs, ...seed, atMs, manifest, input)
+    if (prepared.end === 'threw') throw prepared.error
+    if (prepared.end !== 'ended') return this.#failBy(prepared.end)
     this.#settle(this.#guest.load())
-    if (this.#over) return
-    this.#settle(this.#guest.begin())
+    if (!this.#over) this.#settle(this.#guest.begin())
   }
 
   deliver({ seq, ok, atMs }: DeliverFrame, text: string): void {
@@ -81,13 +92,12 @@ export class Slot {
   /** Judges how a stretch of guest code ended. An error of its own counts only until the tool is loaded. */
   #settle(segment: SegmentEnd): void {
     if (this.#over) return
-    if (segment.end === 'timeout' || segment.end === 'memory')
-      return this.#fail(segment.end, { name: 'Error', message: MESSAGES[segment.end], stack: '' })
+    if (segment.end === 'timeout' || segment.end === 'memory') return this.#failBy(segment.end)
     if (this.#loaded) return
     const probe = this.#guest.probe()
     if (this.#over || this.#loaded || probe.end === 'ended') return
     if (probe.end === 'threw') return this.#fail('threw', copiedError(probe.error))
-    this.#fail(probe.end, { name: 'Error', message: MESSAGES[probe.end], stack: '' })
+    this.#failBy(probe.end)
   }
 
   /**
@@ -104,7 +114,12 @@ export class Slot {
   }
 
   #takeCall(seq: number, op: string, args: string, key: string): void {
-    if (seq !== this.#lastSeq + 1 || args.length > ARGUMENTS_SIZE_MAX || op.length > OP_NAME_SIZE_MAX || key.length > KEY_SIZE_MAX)
+    if (
+      seq !== this.#lastSeq + 1 ||
+      args.length > ARGUMENTS_SIZE_MAX ||
+      op.length > OP_NAME_SIZE_MAX ||
+      key.length > KEY_SIZE_MAX
+    )
       return this.#breach()
     const { slot } = this.#start
     this.#outbox.post({ t: 'call', slot, seq, handle: 0, op, ...(key !== '' && { key }) }, [args])
@@ -115,10 +130,13 @@ export class Slot {
   #takeLog(level: string, text: string): void {
     const { slot, logBytesMax } = this.#start
     if (this.#logBytes > logBytesMax) return
-    if (text.length > LOG_LINE_SIZE_MAX + CUT_MARK.length || !LOG_LEVELS.includes(level as LogLevel)) return this.#breach()
+    if (text.length > LOG_LINE_SIZE_MAX + CUT_MARK.length || !LOG_LEVELS.includes(level as LogLevel))
+      return this.#breach()
     this.#logBytes += Buffer.byteLength(text)
     const isLast = this.#logBytes > logBytesMax
-    this.#outbox.post({ t: 'log', slot, level: isLast ? 'warn' : (level as LogLevel) }, [isLast ? CUT_MARK : text])
+    this.#outbox.post({ t: 'log', slot, level: isLast ? 'warn' : (level as LogLevel) }, [
+      isLast ? CUT_MARK : text,
+    ])
   }
 
   #end(json: string): void {
@@ -130,16 +148,26 @@ export class Slot {
   #endWithFault(fault: Fault, errorJson: string, refused = 0): void {
     if (errorJson.length > ERROR_JSON_SIZE_MAX) return this.#breach()
     const { slot } = this.#start
-    this.#finish(() => this.#outbox.post({ t: 'done', slot, ok: false, fault, ...(refused > 0 && { refused }) }, [errorJson]))
+    this.#finish(() =>
+      this.#outbox.post({ t: 'done', slot, ok: false, fault, ...(refused > 0 && { refused }) }, [errorJson]),
+    )
   }
 
   #fail(fault: Fault, error: ErrorText): void {
     this.#endWithFault(fault, JSON.stringify(error))
   }
 
+  #failBy(limit: keyof typeof MESSAGES): void {
+    this.#fail(limit, { name: 'Error', message: MESSAGES[limit], stack: '' })
+  }
+
   /** The kernel does none of this; whoever does it is not the kernel any more. */
   #breach(): void {
-    this.#fail('threw', { name: 'Error', message: 'The run was ended because its kernel broke the rules.', stack: '' })
+    this.#fail('threw', {
+      name: 'Error',
+      message: 'The run was ended because its kernel broke the rules.',
+      stack: '',
+    })
   }
 
   /** The reply leaves before the isolate is torn down, and what else the guest still does is cut short. */
@@ -155,7 +183,9 @@ const importError = (imports: readonly string[]): ErrorText => {
   const names = imports.map((name) => `'${cut(name)}'`).join(', ')
   return {
     name: 'Error',
-    message: cut(`The tool imports ${names}, and there is no module to import inside. Put all code into one file.`),
+    message: cut(
+      `The tool imports ${names}, and there is no module to import inside. Put all code into one file.`,
+    ),
     stack: '',
   }
 }

@@ -3,8 +3,20 @@ import type { GuestError } from '../../runtime/abi/frames.ts'
 
 /** The steps of the broker that can refuse, and the places around it that can end a run. */
 export type Gate =
-  | 'decode' | 'replay' | 'authorize' | 'recall' | 'reserve' | 'approve' | 'intend' | 'perform' | 'settle' | 'seal' | 'record'
-  | 'policy' | 'cage' | 'watchdog'
+  | 'decode'
+  | 'replay'
+  | 'authorize'
+  | 'recall'
+  | 'reserve'
+  | 'approve'
+  | 'intend'
+  | 'perform'
+  | 'settle'
+  | 'seal'
+  | 'record'
+  | 'policy'
+  | 'cage'
+  | 'watchdog'
 
 export type ErrorFacts = {
   gate?: Gate
@@ -49,15 +61,24 @@ export class TollgateError extends Error {
     this.facts = Object.freeze({ ...facts })
   }
 
-  get gate(): Gate | undefined { return this.facts.gate }
-  get retryable(): boolean { return CODES[this.code].retryable }
+  get gate(): Gate | undefined {
+    return this.facts.gate
+  }
+  get retryable(): boolean {
+    return CODES[this.code].retryable
+  }
 
   /** The plain form that results, journals and records carry. */
   toRecord(): ErrorRecord {
     const { gate, op, rule, hint, change } = this.facts
     return {
-      code: this.code, message: this.message,
-      ...(gate && { gate }), ...(op && { op }), ...(rule && { rule }), ...(hint && { hint }), ...(change && { change }),
+      code: this.code,
+      message: this.message,
+      ...(gate && { gate }),
+      ...(op && { op }),
+      ...(rule && { rule }),
+      ...(hint && { hint }),
+      ...(change && { change }),
       ...(this.cause instanceof Error && { cause: this.cause.message }),
       retryable: this.retryable,
     }
@@ -76,9 +97,16 @@ export const isTollgateError = (value: unknown): value is TollgateError =>
   typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true
 
 /** What may cross to the guest of an error: code, message, gate, hint. */
-export const toGuestError = ({ code, message, gate, hint, retryable }: ErrorRecord): GuestError =>
-  ({ code, message, ...(gate && { gate }), ...(hint && { hint }), retryable })
+export const toGuestError = ({ code, message, gate, hint, retryable }: ErrorRecord): GuestError => ({
+  code,
+  message,
+  ...(gate && { gate }),
+  ...(hint && { hint }),
+  retryable,
+})
 
 /** Any caught value as a TollgateError; what is not one of ours becomes `INTERNAL_ERROR` with its cause kept for the host's log. */
 export const asTollgateError = (value: unknown): TollgateError =>
-  isTollgateError(value) ? value : new TollgateError('INTERNAL_ERROR', 'An unexpected error inside Tollgate.', { cause: value })
+  isTollgateError(value)
+    ? value
+    : new TollgateError('INTERNAL_ERROR', 'An unexpected error inside Tollgate.', { cause: value })

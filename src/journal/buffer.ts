@@ -19,7 +19,10 @@ export type JournalBuffer = {
 }
 
 /** Opens the buffer before a store; `onKept` hears of rows once they are written. */
-export function openJournalBuffer(store: JournalPort, onKept: (rows: readonly EventRow[]) => void): JournalBuffer {
+export function openJournalBuffer(
+  store: JournalPort,
+  onKept: (rows: readonly EventRow[]) => void,
+): JournalBuffer {
   let waiting: EventRow[] = []
   let timer: NodeJS.Timeout | undefined
   let failure: TollgateError | undefined

@@ -38,7 +38,11 @@ export function openJournal({ runId, buffer, redactor, now }: JournalSetting): J
   const compose: Journal['compose'] = (kind, event, facts) => {
     const n = records
     const stored = redactor.json(`{"kind":"${kind}","salt":"${salt}","data":${event}}`)
-    const record = projectRecord({ runId, n, atMs: now(), event: kind }, { ...facts, event_sha256: sha256(stored) }, redactor)
+    const record = projectRecord(
+      { runId, n, atMs: now(), event: kind },
+      { ...facts, event_sha256: sha256(stored) },
+      redactor,
+    )
     head = recordHash(head, record)
     records += 1
     return { runId, n, event: stored, record, hash: head }

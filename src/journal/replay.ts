@@ -19,7 +19,14 @@ export function readRecording(events: Iterable<string>): Recording {
   const calls = new Map<number, RecordedCall>()
   for (const text of events) {
     const { kind, data } = JSON.parse(text) as StoredEvent
-    if (kind === 'call') calls.set(data.seq, { seq: data.seq, op: data.op, args: JSON.stringify(data.args), ok: data.ok, outcome: JSON.stringify(data.outcome) })
+    if (kind === 'call')
+      calls.set(data.seq, {
+        seq: data.seq,
+        op: data.op,
+        args: JSON.stringify(data.args),
+        ok: data.ok,
+        outcome: JSON.stringify(data.outcome),
+      })
   }
   return { call: (seq) => calls.get(seq) }
 }

@@ -2,8 +2,9 @@ import { canonicalJson } from '../canonical/canonical-json.ts'
 import type { PolicyDocument } from './schema.ts'
 
 /**
- * The canonical form of a parsed document: defaults filled in, what grants nothing left out, sets sorted. Documents of one
- * meaning have one form, and the form is itself a policy document of the same meaning. `permissions` holds what is granted.
+ * The canonical form of a parsed document: defaults filled in, what grants nothing left out, keys sorted, alerts sorted. How a
+ * document is written makes no difference to it; lists keep their order, which may mean something. The form is itself a policy
+ * document of the same meaning. `permissions` holds what is granted.
  */
 export function canonicalPolicy(document: PolicyDocument, permissions: ReadonlyMap<string, unknown>): string {
   const { version, name, model, limits, prices, human_in_loop } = document

@@ -163,15 +163,17 @@ function worstCaseSentences(
   { humanInLoop, grants }: CompiledPolicy,
   { run, task }: PolicyWorstCase,
 ): string[] {
-  const unless =
-    humanInLoop.length > 0 && run.unattendedEffectsMax > 0 ? ' (fewer where human_in_loop names them)' : ''
-  const declared = grants.has('tools') ? ', if no host tool costs more than it declares' : ''
+  const fewer =
+    humanInLoop.length > 0 && run.unattendedEffectsMax > 0 ? ' (fewer where human_in_loop asks)' : ''
+  const declared = grants.has('tools') ? ', as long as no host tool costs more than it declares' : ''
+  const calls = `at most ${run.performedCallsMax} are performed`
+  const effects = `at most ${run.unattendedEffectsMax}${fewer} have an effect that no human sees first`
   return [
-    `A run: ${counted(run.toolCallsMax, 'call')}, of which ${run.performedCallsMax} can be performed, ${run.unattendedEffectsMax} of them with an effect that no human sees first${unless}.`,
-    `A run: ${inDollars(run.costMicroUsdMax)}${declared}.`,
-    `A run: the ${egressWords(run)}.`,
-    `A task, however many runs it has: the same calls and dollars. The ${egressWords(task)}.`,
-    'A day: as many runs as are started, so no bound. Budgets over runs are not built.',
+    `A run makes at most ${counted(run.toolCallsMax, 'call')}, of which ${calls} and ${effects}.`,
+    `A run costs at most ${inDollars(run.costMicroUsdMax)}${declared}.`,
+    `A run sends ${egressWords(run)}.`,
+    `A task makes no more calls and costs no more than a run, however many runs it has; it sends ${egressWords(task)}.`,
+    'A day has no bound: it holds as many runs as are started, and budgets over runs are not built.',
   ]
 }
 
@@ -181,5 +183,5 @@ const egressWords = ({ egressBytesMax }: WorstCaseScope): string => {
     const each = destinations.length > 1 ? ' each' : ''
     return `${inBytes(bytes)}${each} to ${destinations.map(([destination]) => destination).join(', ')}`
   })
-  return told.length === 0 ? 'bytes that leave are none' : `bytes that leave are ${told.join('; ')}`
+  return told.length === 0 ? 'nothing' : `at most ${told.join('; ')}`
 }

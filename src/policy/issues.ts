@@ -26,27 +26,31 @@ function addIssue(issue: Issue, subject: Subject, path: PolicyPath): void {
   if (subject.notData.has(formatPath(path))) return
   const notBuilt = notBuiltMessage(issue.message)
   if (notBuilt !== undefined) return subject.problems.add(path, notBuilt, { code: 'CONFIG_NOT_BUILT' })
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return addUnknownKeys(issue.keys, subject, path)
-    case 'invalid_union':
-      return addUnion(issue, subject, path)
-    case 'invalid_element':
-      return addIssues(issue.issues, subject, [...path, issue.key as string])
-    case 'invalid_key':
-      return subject.problems.add(path, `is no valid name here: ${issue.issues[0]?.message ?? issue.message}`)
-    case 'invalid_value': {
-      const values = issue.values.map(String)
-      const given = valueAt(subject.document, path)
-      const suggestion = typeof given === 'string' ? nearest(given, values) : undefined
-      const own = issue.message.startsWith('Invalid ')
-        ? `must be ${values.length > 2 ? 'one of ' : ''}${values.join(values.length > 2 ? ', ' : ' or ')}`
-        : issue.message
-      return subject.problems.add(path, own, { suggestion })
-    }
-    default:
-      return subject.problems.add(path, inWords(issue, valueAt(subject.document, path)), moreOf(issue, path))
-  }
+  const { code } = issue
+  if (code === 'unrecognized_keys') return addUnknownKeys(issue.keys, subject, path)
+  if (code === 'invalid_union') return addUnion(issue, subject, path)
+  if (code === 'invalid_value') return addValue(issue, subject, path)
+  if (code === 'invalid_element') return addIssues(issue.issues, subject, [...path, issue.key as string])
+  const message =
+    code === 'invalid_key'
+      ? `is no valid name here: ${issue.issues[0]?.message ?? issue.message}`
+      : inWords(issue, valueAt(subject.document, path))
+  subject.problems.add(path, message, moreOf(issue, path))
+}
+
+/** The values of a closed set, and the one that was most likely meant. */
+function addValue(
+  issue: Extract<Issue, { code: 'invalid_value' }>,
+  { document, problems }: Subject,
+  path: PolicyPath,
+): void {
+  const values = issue.values.map(String)
+  const given = valueAt(document, path)
+  const suggestion = typeof given === 'string' ? nearest(given, values) : undefined
+  const listed = values.length > 2 ? `one of ${values.join(', ')}` : values.join(' or ')
+  problems.add(path, issue.message.startsWith('Invalid ') ? `must be ${listed}` : issue.message, {
+    suggestion,
+  })
 }
 
 function addUnknownKeys(
@@ -54,7 +58,7 @@ function addUnknownKeys(
   { schema, document, problems }: Subject,
   path: PolicyPath,
 ): void {
-  const present = new Set(Object.keys((valueAt(document, path) ?? {}) as object))
+  const present = new Set(Object.keys(valueAt(document, path) ?? {}))
   const valid = [...keysAt(schema, path)].sort((a, b) => Number(present.has(a)) - Number(present.has(b)))
   for (const key of keys)
     problems.add([...path, key], 'is an unknown key', { suggestion: nearest(key, valid) })
@@ -113,17 +117,11 @@ const bound = (issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, limit: 
 }
 
 function inWords(issue: Issue, given: unknown): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      if (given === undefined) return `is missing; it must be ${typeName(issue.expected)}`
-      return `must be ${typeName(issue.expected)}, not ${kindOf(given)}`
-    case 'too_small':
-      return bound(issue, issue.minimum)
-    case 'too_big':
-      return bound(issue, issue.maximum)
-    default:
-      return issue.message
-  }
+  if (issue.code === 'too_small') return bound(issue, issue.minimum)
+  if (issue.code === 'too_big') return bound(issue, issue.maximum)
+  if (issue.code !== 'invalid_type') return issue.message
+  const wanted = `must be ${typeName(issue.expected)}`
+  return given === undefined ? `is missing; it ${wanted}` : `${wanted}, not ${kindOf(given)}`
 }
 
 /** A custom issue of a capability's schema may bring `params`: a code of its own, and the names that would have been valid. */

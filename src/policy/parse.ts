@@ -101,7 +101,7 @@ class Reader {
   }
 
   read(): ParsedPolicy {
-    const document = this.#value(this.#parsed.contents as Node | null, [])
+    const document = this.#value(this.#parsed.contents, [])
     this.#problems.throwIfAny()
     return { document, positions: this.#find }
   }

@@ -60,8 +60,9 @@ export const copyPlainData = (value: unknown, problems: ProblemList): Json => {
         : null
     if (path.length > DOCUMENT_DEPTH_MAX) return refuse(path, 'is nested too deeply, or contains itself')
     if (one === null || typeof one === 'boolean' || typeof one === 'string') return one
+    // Adding 0 makes a negative zero one that is written without a sign.
     if (typeof one === 'number')
-      return Number.isFinite(one) ? one : refuse(path, `must be a finite number, not ${one}`)
+      return Number.isFinite(one) ? one + 0 : refuse(path, `must be a finite number, not ${one}`)
     if (one === undefined) return refuse(path, 'is undefined; leave the key out, or write null')
     if (typeof one !== 'object') return refuse(path, `must be plain data, not a ${typeof one}`)
     return Array.isArray(one) ? copyList(one, path) : copyMapping(one, path)

@@ -5,8 +5,13 @@ import { notBuilt, off, PERMISSIONS_NOT_BUILT } from './not-built.ts'
 import { secretsSchema } from './secrets-schema.ts'
 
 const LINE = /^[^\p{Cc}\p{Cf}\u2028\u2029]*$/u
+// Checked by functions, for a pattern in the JSON Schema would be read without its flags.
 const line = (sizeMax: number) =>
-  z.string().min(1).max(sizeMax).regex(LINE, 'must be one line without control characters')
+  z
+    .string()
+    .min(1)
+    .max(sizeMax)
+    .refine((text) => LINE.test(text), 'must be one line without control characters')
 
 const DAY_SECONDS = 86_400
 

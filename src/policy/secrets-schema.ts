@@ -29,6 +29,13 @@ const FRAMING = new Set([
 
 const SIGNERS = ['bearer', 'basic', 'header'] as const
 
+// A function, for a pattern in the JSON Schema would be read without its flags.
+const matching = (pattern: RegExp, message: string) =>
+  z
+    .string()
+    .max(512)
+    .refine((text) => pattern.test(text), message)
+
 const secretSchema = z
   .strictObject({
     from: z
@@ -37,7 +44,9 @@ const secretSchema = z
       .describe('Where its value comes from: `env:NAME` or `file:PATH`.'),
     bearer: z.strictObject({}).optional().describe('Sent as `Authorization: Bearer VALUE`.'),
     basic: z
-      .strictObject({ username: z.string().regex(USERNAME, 'must be a user name without a colon') })
+      .strictObject({
+        username: matching(USERNAME, 'must be a user name without a colon').describe('User name.'),
+      })
       .optional()
       .describe('Sent as the password of HTTP Basic for this user name.'),
     header: z
@@ -48,14 +57,15 @@ const secretSchema = z
           .refine(
             (name) => !FRAMING.has(name.toLowerCase()),
             'must not be a header that frames or routes the request',
-          ),
+          )
+          .describe('Name of the header.'),
       })
       .optional()
       .describe('Sent as the value of this header.'),
     aws_v4: off([null], 'Signing for AWS.'),
     oauth_refresh: off([null], 'Tokens by OAuth refresh.'),
     hosts: z
-      .array(z.string().max(260).regex(HOST, 'must be a host, or *.host, with an optional port'))
+      .array(matching(HOST, 'must be a host, or *.host, with an optional port'))
       .max(256)
       .optional()
       .describe('Hosts that it may leave to; absent: those of the entries that name it.'),

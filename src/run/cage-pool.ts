@@ -77,7 +77,10 @@ export function openCagePool({ sparesMax, runsMax }: CagePoolSetting): CagePool 
       if (waiting !== undefined) await waiting
       try {
         if (closed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
-        const cage = take((one) => one.binding === binding) ?? take((one) => one.binding === undefined) ?? launch(memoryMb)
+        const cage =
+          take((one) => one.binding === binding) ??
+          take((one) => one.binding === undefined) ??
+          launch(memoryMb)
         cage.binding = binding
         cage.setIdle(false)
         await cage.ready

@@ -24,10 +24,20 @@ import { TaskLedgers } from './task-ledgers.ts'
 const STATE_DEFAULT = '.tollgate'
 const LIST_LIMIT_DEFAULT = 100
 
-const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'must be a function')
+const callback = z.custom<(...args: never[]) => unknown>(
+  (value) => typeof value === 'function',
+  'must be a function',
+)
 const optionsSchema = z.strictObject({
   state: z.string().min(1).optional(),
-  tools: z.array(z.custom<object>((value) => typeof value === 'object' && value !== null, 'must be made with defineTool()')).optional(),
+  tools: z
+    .array(
+      z.custom<object>(
+        (value) => typeof value === 'object' && value !== null,
+        'must be made with defineTool()',
+      ),
+    )
+    .optional(),
   approve: callback.optional(),
   auditLog: z.string().min(1).optional(),
   powers: z.object({}).optional(),
@@ -57,7 +67,13 @@ function tell(listener: ((event: RunEvent) => void) | undefined, event: RunEvent
  */
 export async function createTollgate(options: TollgateOptions = {}): Promise<Tollgate> {
   mustParse(optionsSchema, options, 'createTollgate()')
-  const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, concurrentRunsMax = 2 * availableParallelism() } = options
+  const {
+    state = STATE_DEFAULT,
+    tools = [],
+    auditLog,
+    spareCages = 1,
+    concurrentRunsMax = 2 * availableParallelism(),
+  } = options
   const capabilities = createRegistry({ tools })
   const powers = createPowers(options.powers)
   const store = openSqliteStore(state)
@@ -72,13 +88,21 @@ export async function createTollgate(options: TollgateOptions = {}): Promise<Tol
     tell(run.onEvent, event)
   }
   const setting: RunSetting = {
-    store, buffer, pool, powers, onKept, emit, ledgers: new TaskLedgers(store.tasks, () => powers.now()),
+    store,
+    buffer,
+    pool,
+    powers,
+    onKept,
+    emit,
+    ledgers: new TaskLedgers(store.tasks, () => powers.now()),
     capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
     underWay: new Map<string, Promise<Answer>>(),
   }
   const prepare: PrepareSetting = {
-    compile: createPolicyLoader(capabilities, tools), capabilityNames: capabilities.map(({ name }: Capability) => name),
-    env: powers.env, approve: options.approve,
+    compile: createPolicyLoader(capabilities, tools),
+    capabilityNames: capabilities.map(({ name }: Capability) => name),
+    env: powers.env,
+    approve: options.approve,
   }
   return assemble({ setting, prepare, store, buffer, pool, sink })
 }
@@ -105,7 +129,8 @@ function assemble({ setting, prepare, store, buffer, pool, sink }: Parts): Tollg
   const run = async (options: RunOptions): Promise<RunResult> => {
     if (closing !== undefined) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
     const prepared = await prepareRun(options, prepare)
-    const signal = prepared.signal === undefined ? force.signal : AbortSignal.any([prepared.signal, force.signal])
+    const signal =
+      prepared.signal === undefined ? force.signal : AbortSignal.any([prepared.signal, force.signal])
     const result = start({ ...prepared, signal })
     active.add(result)
     try {
@@ -126,13 +151,21 @@ function assemble({ setting, prepare, store, buffer, pool, sink }: Parts): Tollg
     run,
     runs: {
       get: (runId) => Promise.resolve(readResult(store.runs.get(runId)?.result)),
-      list: ({ task, limit = LIST_LIMIT_DEFAULT } = {}) => Promise.resolve(
-        store.runs.list({ limit, ...(task !== undefined && { task }) }).flatMap(({ result }) => readResult(result) ?? [])),
+      list: ({ task, limit = LIST_LIMIT_DEFAULT } = {}) =>
+        Promise.resolve(
+          store.runs
+            .list({ limit, ...(task !== undefined && { task }) })
+            .flatMap(({ result }) => readResult(result) ?? []),
+        ),
     },
     audit: {
       read: (filter = {}) => {
         buffer.flush('kept')
-        return Promise.resolve(store.journal.read(filter).map(({ record, previous, hash }) => toAuditRecord(record, previous, hash)))
+        return Promise.resolve(
+          store.journal
+            .read(filter)
+            .map(({ record, previous, hash }) => toAuditRecord(record, previous, hash)),
+        )
       },
       verify: () => {
         buffer.flush('kept')
@@ -150,4 +183,5 @@ function assemble({ setting, prepare, store, buffer, pool, sink }: Parts): Tollg
   }
 }
 
-const readResult = (json: string | undefined): RunResult | undefined => (json === undefined ? undefined : (JSON.parse(json) as RunResult))
+const readResult = (json: string | undefined): RunResult | undefined =>
+  json === undefined ? undefined : (JSON.parse(json) as RunResult)

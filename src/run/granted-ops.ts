@@ -16,8 +16,19 @@ const known = new WeakMap<CompiledPolicy, GrantedOps>()
 export function grantedOps(policy: CompiledPolicy): GrantedOps {
   const made = known.get(policy)
   if (made !== undefined) return made
-  const entries = [...policy.grants.values()].flatMap((grant) => grant.ops.map((op) => [op.name, { op, grant }] as const))
-  const manifest: StubManifest = { stubs: entries.map(([op, { op: { path } }]) => ({ path, op })) }
+  const entries = [...policy.grants.values()].flatMap((grant) =>
+    grant.ops.map((op) => [op.name, { op, grant }] as const),
+  )
+  const manifest: StubManifest = {
+    stubs: entries.map(
+      ([
+        op,
+        {
+          op: { path },
+        },
+      ]) => ({ path, op }),
+    ),
+  }
   const ops = { byName: new Map(entries), manifestJson: JSON.stringify(manifest) }
   known.set(policy, ops)
   return ops

@@ -56,14 +56,16 @@ export class HostedCage {
     this.#cage.onFrame = (frame, segments) => {
       const text = segments[0] ?? ''
       if (!this.#isReady) {
-        if (frame.t !== 'ready' || frame.v !== FRAME_VERSION) return this.#lose({ kind: 'breach', reason: 'not ready' })
+        if (frame.t !== 'ready' || frame.v !== FRAME_VERSION)
+          return this.#lose({ kind: 'breach', reason: 'not ready' })
         this.#isReady = true
         clearTimeout(timer)
         return resolve()
       }
       const handlers = this.#handlers
       if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
-      if (handlers === undefined || frame.slot !== this.#slot) return this.#lose({ kind: 'breach', reason: 'no such slot' })
+      if (handlers === undefined || frame.slot !== this.#slot)
+        return this.#lose({ kind: 'breach', reason: 'no such slot' })
       if (frame.t === 'call') return handlers.onCall(frame, text)
       if (frame.t === 'log') return handlers.onLog(frame, text)
       this.#handlers = undefined
@@ -72,7 +74,9 @@ export class HostedCage {
     this.#cage.onBreach = (reason) => this.#lose({ kind: 'breach', reason })
     this.#cage.onExit = (exit) => {
       clearTimeout(timer)
-      failed(`it ended with ${exit.signal ?? `exit code ${String(exit.code)}`} ${this.#cage.stderrTail()}`.trimEnd())
+      failed(
+        `it ended with ${exit.signal ?? `exit code ${String(exit.code)}`} ${this.#cage.stderrTail()}`.trimEnd(),
+      )
       this.meter.close()
       this.#exited.resolve()
       this.#lose({ kind: 'exit', exit, stderrTail: this.#cage.stderrTail() })

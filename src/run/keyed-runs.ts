@@ -29,11 +29,23 @@ export class KeyedRuns {
       return result
     }
     if (earlier.requestDigest !== prepared.requestDigest) {
-      return run.refuse(new TollgateError('IDEMPOTENCY_CONFLICT', 'This idempotency key was used before with another tool, policy or input.'))
+      return run.refuse(
+        new TollgateError(
+          'IDEMPOTENCY_CONFLICT',
+          'This idempotency key was used before with another tool, policy or input.',
+        ),
+      )
     }
     if (earlier.result !== undefined) return Promise.resolve(JSON.parse(earlier.result) as RunResult)
-    return this.#underWay.get(scope)
-      ?? run.refuse(new TollgateError('IDEMPOTENCY_UNCERTAIN', `The run ${earlier.runId} began under this idempotency key and never ended.`))
+    return (
+      this.#underWay.get(scope) ??
+      run.refuse(
+        new TollgateError(
+          'IDEMPOTENCY_UNCERTAIN',
+          `The run ${earlier.runId} began under this idempotency key and never ended.`,
+        ),
+      )
+    )
   }
 
   /** The store decides who of two processes has the key. */

@@ -17,7 +17,12 @@ export type WatchSetting = {
   onLimit(error: TollgateError): void
 }
 
-export type WatchTotals = { readonly cpuMs: number; readonly cpuMicroUsd: number; readonly memoryPeakBytes: number; readonly wallMs: number }
+export type WatchTotals = {
+  readonly cpuMs: number
+  readonly cpuMicroUsd: number
+  readonly memoryPeakBytes: number
+  readonly wallMs: number
+}
 
 /**
  * Keeps the limits on time, CPU and memory of one run from outside its process; the answer to a limit is SIGKILL. Waiting for a
@@ -32,8 +37,16 @@ export type LimitsWatch = {
   readonly segment: { readonly ms: number; readonly error: () => TollgateError }
 }
 
-const refusal = (code: 'LIMIT_DURATION' | 'LIMIT_CPU' | 'LIMIT_MEMORY' | 'LIMIT_COST', what: string, key: string): TollgateError =>
-  new TollgateError(code, `${what} of limits.${key} is used up.`, { gate: 'watchdog', rule: `limits.${key}`, change: `raise limits.${key}` })
+const refusal = (
+  code: 'LIMIT_DURATION' | 'LIMIT_CPU' | 'LIMIT_MEMORY' | 'LIMIT_COST',
+  what: string,
+  key: string,
+): TollgateError =>
+  new TollgateError(code, `${what} of limits.${key} is used up.`, {
+    gate: 'watchdog',
+    rule: `limits.${key}`,
+    change: `raise limits.${key}`,
+  })
 
 const durationError = (): TollgateError => refusal('LIMIT_DURATION', 'The time', 'max_duration_seconds')
 const cpuError = (): TollgateError => refusal('LIMIT_CPU', 'The CPU time', 'max_cpu_seconds')
@@ -42,7 +55,8 @@ const cpuError = (): TollgateError => refusal('LIMIT_CPU', 'The CPU time', 'max_
 export const memoryError = (): TollgateError => refusal('LIMIT_MEMORY', 'The memory', 'max_memory_mb')
 
 /** Price of CPU time, in micro-dollars, rounded up. */
-const cpuMicroUsd = (cpuMs: number, { prices }: CompiledPolicy): number => Math.ceil((cpuMs * prices.cpuSecondMicroUsd) / 1000)
+const cpuMicroUsd = (cpuMs: number, { prices }: CompiledPolicy): number =>
+  Math.ceil((cpuMs * prices.cpuSecondMicroUsd) / 1000)
 
 /** Begins to watch; the clock of the task runs from here. */
 export function watchLimits({ policy, ledger, meter, onLimit }: WatchSetting): LimitsWatch {
@@ -68,7 +82,10 @@ export function watchLimits({ policy, ledger, meter, onLimit }: WatchSetting): L
     look()
     if (memoryPeakBytes > memoryBytesMax) onLimit(memoryError())
     else if (cpuMs > cpuMsLeft) onLimit(cpuError())
-    else if (ledger.used(COST_METER) + cpuMicroUsd(cpuMs, policy) > limits.maxCostMicroUsd && policy.prices.cpuSecondMicroUsd > 0) {
+    else if (
+      ledger.used(COST_METER) + cpuMicroUsd(cpuMs, policy) > limits.maxCostMicroUsd &&
+      policy.prices.cpuSecondMicroUsd > 0
+    ) {
       onLimit(refusal('LIMIT_COST', 'The money', 'max_cost_usd'))
     }
   }
@@ -104,7 +121,9 @@ export function watchLimits({ policy, ledger, meter, onLimit }: WatchSetting): L
     },
     get segment() {
       const wallMs = wallMsLeft()
-      return cpuMsLeft < wallMs ? { ms: Math.max(1, cpuMsLeft), error: cpuError } : { ms: Math.max(1, wallMs), error: durationError }
+      return cpuMsLeft < wallMs
+        ? { ms: Math.max(1, cpuMsLeft), error: cpuError }
+        : { ms: Math.max(1, wallMs), error: durationError }
     },
   }
 }

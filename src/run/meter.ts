@@ -37,7 +37,8 @@ export function openMeter(pid: number): Meter {
   const close = (): void => {
     for (const descriptor of opened.splice(0)) closeSync(descriptor)
   }
-  const text = (descriptor: number): string => buffer.toString('latin1', 0, readSync(descriptor, buffer, 0, TEXT_BYTES_MAX, 0))
+  const text = (descriptor: number): string =>
+    buffer.toString('latin1', 0, readSync(descriptor, buffer, 0, TEXT_BYTES_MAX, 0))
   try {
     const [stat, statm, schedstat] = [open('stat'), open('statm'), open('schedstat')]
     return {
@@ -55,6 +56,10 @@ export function openMeter(pid: number): Meter {
     }
   } catch (cause) {
     close()
-    throw new TollgateError('INTERNAL_CAGE_START', 'A cage cannot be metered: Tollgate reads /proc, so it needs Linux.', { gate: 'watchdog', cause })
+    throw new TollgateError(
+      'INTERNAL_CAGE_START',
+      'A cage cannot be metered: Tollgate reads /proc, so it needs Linux.',
+      { gate: 'watchdog', cause },
+    )
   }
 }

@@ -19,7 +19,11 @@ export function createPolicyLoader(
     const known = bound.get(policy)
     if (known !== undefined) return known
     const { baseDirectory } = policy
-    const compiled = compilePolicy(JSON.parse(policy.canonical), { capabilities, sha256, ...(baseDirectory !== undefined && { baseDirectory }) })
+    const compiled = compilePolicy(JSON.parse(policy.canonical), {
+      capabilities,
+      sha256,
+      ...(baseDirectory !== undefined && { baseDirectory }),
+    })
     bound.set(policy, compiled)
     return compiled
   }

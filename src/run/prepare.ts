@@ -31,15 +31,24 @@ export type PreparedRun = {
 }
 
 const NAME_SIZE_MAX = 256
-const name = z.string().min(1).max(NAME_SIZE_MAX).regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
-const callback = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'must be a function')
+const name = z
+  .string()
+  .min(1)
+  .max(NAME_SIZE_MAX)
+  .regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
+const callback = z.custom<(...args: never[]) => unknown>(
+  (value) => typeof value === 'function',
+  'must be a function',
+)
 
 const optionsSchema = z
   .strictObject({
     code: z.string().optional(),
     file: z.string().min(1).optional(),
     policy: z.custom<NonNullable<unknown>>(
-      (value) => (typeof value === 'object' && value !== null) || typeof value === 'string', 'must be a document, a file or a compiled policy'),
+      (value) => (typeof value === 'object' && value !== null) || typeof value === 'string',
+      'must be a document, a file or a compiled policy',
+    ),
     input: z.unknown().optional(),
     principal: name.optional(),
     task: name.optional(),
@@ -48,13 +57,18 @@ const optionsSchema = z
     onEvent: callback.optional(),
     approve: callback.optional(),
   })
-  .refine(({ code, file }) => (code === undefined) !== (file === undefined), 'give exactly one of code and file')
+  .refine(
+    ({ code, file }) => (code === undefined) !== (file === undefined),
+    'give exactly one of code and file',
+  )
 
 /** Throws CONFIG_USAGE that says what is wrong with options; `what` names whose they are. */
 export function mustParse(schema: z.ZodType, value: unknown, what: string): void {
   const parsed = schema.safeParse(value)
   if (parsed.success) return
-  const problems = parsed.error.issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  const problems = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  )
   throw new TollgateError('CONFIG_USAGE', `${what}: ${problems.join('; ')}`)
 }
 
@@ -63,7 +77,11 @@ async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
   try {
     return { source: await readFile(file, 'utf8'), isScript: ['.js', '.mjs'].includes(extname(file)) }
   } catch (cause) {
-    throw new TollgateError('CONFIG_FILE_UNREADABLE', `The tool ${file} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`, { cause })
+    throw new TollgateError(
+      'CONFIG_FILE_UNREADABLE',
+      `The tool ${file} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`,
+      { cause },
+    )
   }
 }
 
@@ -101,8 +119,18 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
   const program = makeProgram(await readTool(options), setting.capabilityNames)
   const input = writeInput(options.input)
   return {
-    principal, task, policy, program, inputJson: input.json, idempotencyKey, signal, onEvent, approve,
-    requestDigest: sha256(canonicalJson({ tool: program.digest, policy: policy.digest, input: sha256(input.canonical) })),
+    principal,
+    task,
+    policy,
+    program,
+    inputJson: input.json,
+    idempotencyKey,
+    signal,
+    onEvent,
+    approve,
+    requestDigest: sha256(
+      canonicalJson({ tool: program.digest, policy: policy.digest, input: sha256(input.canonical) }),
+    ),
     secrets: resolveSecrets(policy, setting.env),
   }
 }

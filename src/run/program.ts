@@ -8,7 +8,9 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 export type ToolSource = { readonly source: string; readonly isScript: boolean }
 
 /** A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. */
-export type Program = { readonly digest: string } & ({ readonly module: string } | { readonly fault: TollgateError })
+export type Program = { readonly digest: string } & (
+  { readonly module: string } | { readonly fault: TollgateError }
+)
 
 /** Programs that were made lately, by digest of the source and what surrounds it. */
 const MADE_MAX = 64
@@ -48,7 +50,10 @@ function syntaxFault(error: unknown): TollgateError {
   const hint = message.includes('strip-only')
     ? 'Write it in erasable TypeScript: no enum, no namespace, no parameter property.'
     : 'Mend the syntax.'
-  return new TollgateError('GUEST_SYNTAX', `The tool does not parse: ${message}${where}.`, { gate: 'cage', hint })
+  return new TollgateError('GUEST_SYNTAX', `The tool does not parse: ${message}${where}.`, {
+    gate: 'cage',
+    hint,
+  })
 }
 
 function make({ source, isScript }: ToolSource, digest: string, capabilities: readonly string[]): Program {

@@ -34,17 +34,37 @@ export type Usage = {
   ingressBytes: number
   egressBytes: number
   costUsd: number
-  byOp: Record<string, { calls: number; denied: number; ingressBytes: number; egressBytes: number; costUsd: number }>
+  byOp: Record<
+    string,
+    { calls: number; denied: number; ingressBytes: number; egressBytes: number; costUsd: number }
+  >
   /** The ceilings that held, for showing usage beside them. */
   limits: { calls: number; cpuMs: number; wallMs: number; memoryBytes: number; costUsd: number }
 }
 
-export type ApprovalSummary = { ticketId: string; op: string; subject: string; state: 'approved' | 'denied' | 'expired' | 'unavailable' | 'used'; by?: string; reason?: string }
+export type ApprovalSummary = {
+  ticketId: string
+  op: string
+  subject: string
+  state: 'approved' | 'denied' | 'expired' | 'unavailable' | 'used'
+  by?: string
+  reason?: string
+}
 export type LogLine = { level: LogLevel; text: string }
 
 /** What `onEvent` receives while a run goes on. */
 export type RunEvent =
-  | { kind: 'call'; runId: string; seq: number; op: string; subject?: string; verdict: 'allow' | 'deny'; code?: string; gate?: string; ms: number }
+  | {
+      kind: 'call'
+      runId: string
+      seq: number
+      op: string
+      subject?: string
+      verdict: 'allow' | 'deny'
+      code?: string
+      gate?: string
+      ms: number
+    }
   | { kind: 'log'; runId: string; level: LogLevel; text: string }
   | { kind: 'approval'; runId: string; ticketId: string; op: string; subject: string; state: string }
   | { kind: 'cost_alert'; runId: string; threshold: number; costUsd: number; limitUsd: number }

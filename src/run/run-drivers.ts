@@ -11,7 +11,12 @@ export class RunDrivers {
   readonly #setting: Omit<DriverSetting, 'powers'>
   readonly #powers: Powers
 
-  constructor(capabilities: ReadonlyMap<string, Capability>, policy: CompiledPolicy, powers: Powers, setting: Omit<DriverSetting, 'powers'>) {
+  constructor(
+    capabilities: ReadonlyMap<string, Capability>,
+    policy: CompiledPolicy,
+    powers: Powers,
+    setting: Omit<DriverSetting, 'powers'>,
+  ) {
     this.#capabilities = capabilities
     this.#policy = policy
     this.#powers = powers
@@ -23,13 +28,18 @@ export class RunDrivers {
     if (opened !== undefined) return opened
     const capability = this.#capabilities.get(name)
     const grant = this.#policy.grants.get(name)
-    if (capability === undefined || grant === undefined) throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${name}.`)
-    const driver = capability.openDriver(grant, { ...this.#setting, powers: Object.hasOwn(this.#powers, name) ? this.#powers[name as 'http'] : undefined })
+    if (capability === undefined || grant === undefined)
+      throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${name}.`)
+    const driver = capability.openDriver(grant, {
+      ...this.#setting,
+      powers: Object.hasOwn(this.#powers, name) ? this.#powers[name as 'http'] : undefined,
+    })
     this.#opened.set(name, driver)
     return driver
   }
 
   async close(): Promise<void> {
-    if (this.#opened.size > 0) await Promise.allSettled([...this.#opened.values()].map((driver) => driver.close()))
+    if (this.#opened.size > 0)
+      await Promise.allSettled([...this.#opened.values()].map((driver) => driver.close()))
   }
 }

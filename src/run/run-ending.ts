@@ -19,7 +19,8 @@ const TEXT_SIZE_MAX = 4_096
 
 /** Name, message and stack as the cage reports them: strings at most, whatever it sends. */
 function readGuestError(json: string): { name: string; message: string; stack: string } {
-  const text = (value: unknown, fallback: string): string => (typeof value === 'string' ? value.slice(0, TEXT_SIZE_MAX) : fallback)
+  const text = (value: unknown, fallback: string): string =>
+    typeof value === 'string' ? value.slice(0, TEXT_SIZE_MAX) : fallback
   try {
     const { name, message, stack } = JSON.parse(json) as Record<string, unknown>
     return { name: text(name, 'Error'), message: text(message, ''), stack: text(stack, '') }
@@ -29,7 +30,11 @@ function readGuestError(json: string): { name: string; message: string; stack: s
 }
 
 const FAULT_CODES: Readonly<Record<Exclude<Fault, 'timeout' | 'memory' | 'output'>, Code>> = {
-  threw: 'GUEST_THREW', unpassable: 'GUEST_UNPASSABLE', syntax: 'GUEST_SYNTAX', import: 'GUEST_IMPORT', no_default_export: 'GUEST_NO_DEFAULT_EXPORT',
+  threw: 'GUEST_THREW',
+  unpassable: 'GUEST_UNPASSABLE',
+  syntax: 'GUEST_SYNTAX',
+  import: 'GUEST_IMPORT',
+  no_default_export: 'GUEST_NO_DEFAULT_EXPORT',
 }
 
 const HINTS: Partial<Record<Code, string>> = {
@@ -41,7 +46,10 @@ const HINTS: Partial<Record<Code, string>> = {
 /** The error for a value that is larger than the policy allows. */
 export const outputError = (): TollgateError =>
   new TollgateError('LIMIT_OUTPUT', "The tool's value is larger than limits.max_output_kb allows.", {
-    gate: 'cage', rule: 'limits.max_output_kb', hint: 'Return less.', change: 'raise limits.max_output_kb',
+    gate: 'cage',
+    rule: 'limits.max_output_kb',
+    hint: 'Return less.',
+    change: 'raise limits.max_output_kb',
   })
 
 export type DoneFacts = {
@@ -71,21 +79,35 @@ export function endingOfDone(frame: DoneFrame, text: string, { refusals, segment
   return { kind: 'failed', error: error.toRecord(), ...(stack !== '' && { stack }) }
 }
 
-const OUT_OF_MEMORY = /out of memory|allocation failed|invalid (?:array|table|string) (?:length|size)|fatal javascript/i
+const OUT_OF_MEMORY =
+  /out of memory|allocation failed|invalid (?:array|table|string) (?:length|size)|fatal javascript/i
 /** How V8 ends its process when it cannot go on: abort(3), or a trap instruction. */
 const ABORTS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
 
 /** What it means that a cage is gone in the middle of a run. What it wrote is the guest's word, and can only harm its own run. */
 export function endingOfLoss(loss: CageLoss): Ending {
   if (loss.kind === 'breach') {
-    return failedBy(new TollgateError('GUEST_BREACH', `The cage sent what no cage sends (${loss.reason}) and was ended.`, { gate: 'cage' }))
+    return failedBy(
+      new TollgateError('GUEST_BREACH', `The cage sent what no cage sends (${loss.reason}) and was ended.`, {
+        gate: 'cage',
+      }),
+    )
   }
-  const { exit: { signal }, stderrTail } = loss
+  const {
+    exit: { signal },
+    stderrTail,
+  } = loss
   if (signal !== null && ABORTS.has(signal) && OUT_OF_MEMORY.test(stderrTail)) return failedBy(memoryError())
   if (signal !== null && (ABORTS.has(signal) || signal === 'SIGSEGV' || signal === 'SIGBUS')) {
-    return failedBy(new TollgateError('GUEST_CRASHED', `The tool ended its own process (${signal}).`, { gate: 'cage' }))
+    return failedBy(
+      new TollgateError('GUEST_CRASHED', `The tool ended its own process (${signal}).`, { gate: 'cage' }),
+    )
   }
-  return failedBy(new TollgateError('INTERNAL_CAGE_LOST', 'The process of the cage ended without a cause of its own.', { gate: 'cage' }))
+  return failedBy(
+    new TollgateError('INTERNAL_CAGE_LOST', 'The process of the cage ended without a cause of its own.', {
+      gate: 'cage',
+    }),
+  )
 }
 
 /** Parses the value of a tool, which a cage may have made up. Undefined when it is no JSON that a kernel writes. */

@@ -18,7 +18,10 @@ export class RunLogs {
   add(level: LogLevel, text: string): LogLine | undefined {
     if (this.#bytesLeft < 0) return undefined
     this.#bytesLeft -= Buffer.byteLength(text)
-    const line = this.#bytesLeft < 0 ? { level: 'warn' as const, text: CUT_MARK } : { level, text: this.#redactor.text(text.slice(0, LOG_LINE_SIZE_MAX)) }
+    const line =
+      this.#bytesLeft < 0
+        ? { level: 'warn' as const, text: CUT_MARK }
+        : { level, text: this.#redactor.text(text.slice(0, LOG_LINE_SIZE_MAX)) }
     this.lines.push(line)
     return line
   }

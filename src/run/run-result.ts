@@ -23,7 +23,12 @@ export type RunFacts = {
 const MICRO = 1e6
 
 function usageOf({ usage, totals, policy: { limits } }: RunFacts): Usage {
-  const byOp = Object.fromEntries([...usage.byOp].map(([op, { costMicroUsd, ...counts }]) => [op, { ...counts, costUsd: costMicroUsd / MICRO }]))
+  const byOp = Object.fromEntries(
+    [...usage.byOp].map(([op, { costMicroUsd, ...counts }]) => [
+      op,
+      { ...counts, costUsd: costMicroUsd / MICRO },
+    ]),
+  )
   return {
     calls: usage.calls,
     cpuMs: Math.round(totals.cpuMs * 1000) / 1000,
@@ -53,12 +58,21 @@ function outcomeOf(ending: Ending, { maxOutputBytes }: Limits, redactor: Redacto
   if (ending.kind === 'cancelled') return { status: 'cancelled' }
   if (ending.kind === 'failed') {
     const { error, stack } = ending
-    return { status: 'failed', error: { ...error, message: redactor.text(error.message), ...(stack !== undefined && { stack: redactor.text(stack) }) } }
+    return {
+      status: 'failed',
+      error: {
+        ...error,
+        message: redactor.text(error.message),
+        ...(stack !== undefined && { stack: redactor.text(stack) }),
+      },
+    }
   }
   if (Buffer.byteLength(ending.json) > maxOutputBytes) return failed(outputError().toRecord())
   const parsed = parseValue(redactor.json(ending.json))
   if (parsed !== undefined) return { status: 'done', value: parsed.value }
-  return failed(new TollgateError('GUEST_BREACH', 'The cage sent a value that is not JSON.', { gate: 'cage' }).toRecord())
+  return failed(
+    new TollgateError('GUEST_BREACH', 'The cage sent a value that is not JSON.', { gate: 'cage' }).toRecord(),
+  )
 }
 
 /** Puts the result of a run together; every secret of the run is taken out of what the guest says. */

@@ -81,7 +81,12 @@ export class Run {
     this.#prepared = prepared
     this.#setting = setting
     this.#redactor = createRedactor(redactionsOf(secrets))
-    this.#journal = openJournal({ runId: this.runId, buffer, redactor: this.#redactor, now: () => powers.now() })
+    this.#journal = openJournal({
+      runId: this.runId,
+      buffer,
+      redactor: this.#redactor,
+      now: () => powers.now(),
+    })
     this.#drivers = new RunDrivers(capabilities, policy, powers, { principal, runId: this.runId, secrets })
     this.#logs = new RunLogs(policy.limits.maxLogBytes, this.#redactor)
   }
@@ -94,13 +99,29 @@ export class Run {
   begin(): boolean {
     const { policy, program, principal, inputJson, idempotencyKey, requestDigest } = this.#prepared
     const { store, powers, onKept } = this.#setting
-    const first = this.#journal.compose('run.started', JSON.stringify({ input: JSON.parse(inputJson) as unknown, engine: process.versions.v8 }), {
-      principal, task: this.task, policy: policy.digest, tool: program.digest, policy_name: policy.name, model: policy.model,
-      warnings: policy.warnings.length, input_bytes: inputJson.length,
-    })
+    const first = this.#journal.compose(
+      'run.started',
+      JSON.stringify({ input: JSON.parse(inputJson) as unknown, engine: process.versions.v8 }),
+      {
+        principal,
+        task: this.task,
+        policy: policy.digest,
+        tool: program.digest,
+        policy_name: policy.name,
+        model: policy.model,
+        warnings: policy.warnings.length,
+        input_bytes: inputJson.length,
+      },
+    )
     const row = {
-      runId: this.runId, task: this.task, principal, startedAtMs: powers.now(), requestDigest, policyDigest: policy.digest,
-      toolDigest: program.digest, ...(idempotencyKey !== undefined && { idempotencyKey }),
+      runId: this.runId,
+      task: this.task,
+      principal,
+      startedAtMs: powers.now(),
+      requestDigest,
+      policyDigest: policy.digest,
+      toolDigest: program.digest,
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
     }
     const isNew = store.runs.start(row, first)
     if (isNew) onKept([first])
@@ -126,7 +147,9 @@ export class Run {
 
   /** The result of a run that never began: nothing was executed, and nothing of it is kept. */
   refuse(cause: unknown): Promise<RunResult> {
-    return Promise.resolve(buildResult(failedBy(asTollgateError(cause)), this.#facts(NO_TOTALS), this.#redactor))
+    return Promise.resolve(
+      buildResult(failedBy(asTollgateError(cause)), this.#facts(NO_TOTALS), this.#redactor),
+    )
   }
 
   async #runGuest(lease: LedgerLease): Promise<Ending> {
@@ -136,7 +159,11 @@ export class Run {
     if (signal?.aborted === true) return { kind: 'cancelled' }
     signal?.addEventListener('abort', cancel, { once: true })
     try {
-      const cage = await this.#setting.pool.acquire(JSON.stringify([principal, policy.digest]), policy.limits.maxMemoryMb, this.#over.signal)
+      const cage = await this.#setting.pool.acquire(
+        JSON.stringify([principal, policy.digest]),
+        policy.limits.maxMemoryMb,
+        this.#over.signal,
+      )
       this.#cage = cage
       if (this.#isOver) return await this.#ended.promise
       this.#broker = this.#openBroker(lease)
@@ -153,12 +180,21 @@ export class Run {
   #start(cage: HostedCage, module: string, { ledger }: LedgerLease): void {
     const { policy, inputJson } = this.#prepared
     const { limits } = policy
-    const watch = watchLimits({ policy, ledger, meter: cage.meter, onLimit: (error) => this.#end(failedBy(error), false) })
+    const watch = watchLimits({
+      policy,
+      ledger,
+      meter: cage.meter,
+      onLimit: (error) => this.#end(failedBy(error), false),
+    })
     this.#watch = watch
     const segment = watch.segment
     const seed = [...getRandomValues(new Uint32Array(4))] as StartFrame['seed']
     const start = {
-      seed, atMs: this.#setting.powers.now(), memoryMb: limits.maxMemoryMb, segmentMs: Math.ceil(segment.ms), logBytesMax: limits.maxLogBytes,
+      seed,
+      atMs: this.#setting.powers.now(),
+      memoryMb: limits.maxMemoryMb,
+      segmentMs: Math.ceil(segment.ms),
+      logBytesMax: limits.maxLogBytes,
     }
     cage.start(start, [grantedOps(policy).manifestJson, module, inputJson], {
       onCall: (frame, args) => this.#onCall(frame, args),
@@ -189,7 +225,10 @@ export class Run {
     const verdict = this.#timers.set(args, fire)
     if (verdict === 'malformed') return this.#onLost({ kind: 'breach', reason: 'a malformed timer' })
     if (verdict === 'set') return
-    const error = new TollgateError('LIMIT_TIMERS', 'The run set more timers than it may.', { gate: 'reserve', op: TIMER_OP })
+    const error = new TollgateError('LIMIT_TIMERS', 'The run set more timers than it may.', {
+      gate: 'reserve',
+      op: TIMER_OP,
+    })
     this.#deliver(seq, { ok: false, json: JSON.stringify(toGuestError(error.toRecord())) })
   }
 
@@ -240,16 +279,45 @@ export class Run {
     const now = (): number => powers.now()
     const { ttlMs, requesterMayApprove } = policy.approval
     return {
-      runId: this.runId, taskId: this.task, principal, toolDigest: program.digest, policy, ops: grantedOps(policy).byName,
-      ledger: lease.ledger, usage: this.#usage, journal: this.#journal, buffer, receipts: store.receipts, underWay,
-      approver: createApprover({ tickets: store.tickets, callback: approve, ttlMs, requesterMayApprove, now }),
-      standing: new Map(), recording: undefined, slots: new Semaphore(policy.limits.maxConcurrentCalls), signal: this.#over.signal,
-      redactor: this.#redactor, now,
+      runId: this.runId,
+      taskId: this.task,
+      principal,
+      toolDigest: program.digest,
+      policy,
+      ops: grantedOps(policy).byName,
+      ledger: lease.ledger,
+      usage: this.#usage,
+      journal: this.#journal,
+      buffer,
+      receipts: store.receipts,
+      underWay,
+      approver: createApprover({
+        tickets: store.tickets,
+        callback: approve,
+        ttlMs,
+        requesterMayApprove,
+        now,
+      }),
+      standing: new Map(),
+      recording: undefined,
+      slots: new Semaphore(policy.limits.maxConcurrentCalls),
+      signal: this.#over.signal,
+      redactor: this.#redactor,
+      now,
       keepLedger: () => lease.keep(),
       driver: (name) => this.#drivers.get(name),
       waitForHuman: (work) => this.#waitForHuman(work),
       deliver: (seq, answer) => this.#deliver(seq, answer),
-      end: (seq) => this.#end({ kind: 'failed', error: this.#refusals.get(seq) ?? new TollgateError('INTERNAL_ERROR', 'A refusal is missing.').toRecord() }, false),
+      end: (seq) =>
+        this.#end(
+          {
+            kind: 'failed',
+            error:
+              this.#refusals.get(seq) ??
+              new TollgateError('INTERNAL_ERROR', 'A refusal is missing.').toRecord(),
+          },
+          false,
+        ),
       refused: (seq, error) => this.#refusals.set(seq, error),
       emit: (event) => this.#onBrokerEvent(event),
     }
@@ -271,11 +339,25 @@ export class Run {
     if (event.kind === 'call') return this.#emit({ ...event, runId })
     if (event.kind === 'approval') {
       const { kind, state, ...facts } = event
-      if (state !== 'asked') this.#approvals.set(event.ticketId, { ...this.#approvals.get(event.ticketId), ...facts, state })
-      return this.#emit({ kind, runId, ticketId: event.ticketId, op: event.op, subject: event.subject, state })
+      if (state !== 'asked')
+        this.#approvals.set(event.ticketId, { ...this.#approvals.get(event.ticketId), ...facts, state })
+      return this.#emit({
+        kind,
+        runId,
+        ticketId: event.ticketId,
+        op: event.op,
+        subject: event.subject,
+        state,
+      })
     }
     this.#costAlerts.push(event.threshold)
-    this.#emit({ kind: 'cost_alert', runId, threshold: event.threshold, costUsd: event.costMicroUsd / 1e6, limitUsd: event.limitMicroUsd / 1e6 })
+    this.#emit({
+      kind: 'cost_alert',
+      runId,
+      threshold: event.threshold,
+      costUsd: event.costMicroUsd / 1e6,
+      limitUsd: event.limitMicroUsd / 1e6,
+    })
   }
 
   #emit(event: RunEvent): void {
@@ -297,18 +379,40 @@ export class Run {
   #facts(totals: WatchTotals): RunFacts {
     const { policy, program } = this.#prepared
     return {
-      runId: this.runId, task: this.task, policy, toolDigest: program.digest, usage: this.#usage, totals,
-      approvals: [...this.#approvals.values()], logs: this.#logs.lines, costAlerts: this.#costAlerts,
+      runId: this.runId,
+      task: this.task,
+      policy,
+      toolDigest: program.digest,
+      usage: this.#usage,
+      totals,
+      approvals: [...this.#approvals.values()],
+      logs: this.#logs.lines,
+      costAlerts: this.#costAlerts,
     }
   }
 
   #keep(result: RunResult): void {
     const { status, error, usage } = result
     this.#journal.append('run.ended', JSON.stringify({ status, error }), {
-      status, code: error?.code, gate: error?.gate, message: error?.message, calls: usage.calls, cpu_ms: usage.cpuMs, wall_ms: usage.wallMs,
-      ingress_bytes: usage.ingressBytes, egress_bytes: usage.egressBytes, cost_micro_usd: Math.round(usage.costUsd * 1e6),
+      status,
+      code: error?.code,
+      gate: error?.gate,
+      message: error?.message,
+      calls: usage.calls,
+      cpu_ms: usage.cpuMs,
+      wall_ms: usage.wallMs,
+      ingress_bytes: usage.ingressBytes,
+      egress_bytes: usage.egressBytes,
+      cost_micro_usd: Math.round(usage.costUsd * 1e6),
     })
     this.#setting.buffer.drain((rows) =>
-      this.#setting.store.runs.end(this.runId, JSON.stringify(result), rows, this.#journal.head, this.#journal.records))
+      this.#setting.store.runs.end(
+        this.runId,
+        JSON.stringify(result),
+        rows,
+        this.#journal.head,
+        this.#journal.records,
+      ),
+    )
   }
 }

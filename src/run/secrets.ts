@@ -8,10 +8,14 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 function read({ name, source }: SecretDeclaration, env: Environment): string {
   const missing = (what: string, cause?: unknown): TollgateError =>
-    new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} has no value: ${what}.`, { rule: `secrets.${name}`, cause })
+    new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} has no value: ${what}.`, {
+      rule: `secrets.${name}`,
+      cause,
+    })
   if (source.kind === 'env') {
     const value = env[source.variable]
-    if (value === undefined || value === '') throw missing(`the environment variable ${source.variable} is not set`)
+    if (value === undefined || value === '')
+      throw missing(`the environment variable ${source.variable} is not set`)
     return value
   }
   try {
@@ -25,15 +29,22 @@ function read({ name, source }: SecretDeclaration, env: Environment): string {
  * Resolves every secret of a policy, before the guest gets its first result, so that redaction knows them all (SOUNDNESS 21).
  * Throws CONFIG_SECRET_MISSING, also for a value that is too short to be told from ordinary text.
  */
-export function resolveSecrets(policy: CompiledPolicy, env: Environment): ReadonlyMap<string, ResolvedSecret> {
+export function resolveSecrets(
+  policy: CompiledPolicy,
+  env: Environment,
+): ReadonlyMap<string, ResolvedSecret> {
   const secrets = new Map<string, ResolvedSecret>()
   for (const declaration of policy.secrets.values()) {
     const { name, signer, hosts } = declaration
     const value = read(declaration, env)
     if (value.length < SECRET_SIZE_MIN) {
-      throw new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} is shorter than ${SECRET_SIZE_MIN} characters, so it could not be redacted.`, {
-        rule: `secrets.${name}`,
-      })
+      throw new TollgateError(
+        'CONFIG_SECRET_MISSING',
+        `The secret ${name} is shorter than ${SECRET_SIZE_MIN} characters, so it could not be redacted.`,
+        {
+          rule: `secrets.${name}`,
+        },
+      )
     }
     secrets.set(name, Object.freeze({ name, value, signer, hosts }))
   }
@@ -44,6 +55,9 @@ export function resolveSecrets(policy: CompiledPolicy, env: Environment): Readon
 export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
   return [...secrets.values()].flatMap(({ name, value, signer }) => {
     if (signer.kind !== 'basic') return [{ name, value }]
-    return [{ name, value }, { name, value: Buffer.from(`${signer.username}:${value}`).toString('base64') }]
+    return [
+      { name, value },
+      { name, value: Buffer.from(`${signer.username}:${value}`).toString('base64') },
+    ]
   })
 }

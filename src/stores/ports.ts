@@ -80,10 +80,18 @@ export type TicketState = 'pending' | 'approved' | 'denied' | 'expired' | 'used'
 export interface TicketPort {
   put(id: string, runId: string, digest: string, ticket: string, expiresAtMs: number): void
   /** pending → approved, denied or expired. False when it was decided already. */
-  decide(id: string, state: 'approved' | 'denied' | 'expired', by: string, reason: string | undefined, atMs: number): boolean
+  decide(
+    id: string,
+    state: 'approved' | 'denied' | 'expired',
+    by: string,
+    reason: string | undefined,
+    atMs: number,
+  ): boolean
   /** approved → used, if the digest is the one approved and the ticket has not expired. True for exactly one caller. */
   use(id: string, digest: string, atMs: number): boolean
-  get(id: string): { readonly state: TicketState; readonly digest: string; readonly ticket: string } | undefined
+  get(
+    id: string,
+  ): { readonly state: TicketState; readonly digest: string; readonly ticket: string } | undefined
 }
 
 export type Receipt = {
@@ -108,7 +116,12 @@ export interface ReceiptPort {
   /** Writes the intent, synced, together with the events before it. False when the scope is taken; the events are written all the same. */
   intend(intent: ReceiptIntent, events: readonly EventRow[]): boolean
   /** Writes the outcome, synced, together with its event. */
-  settle(scope: string, state: 'done' | 'failed' | 'uncertain', outcome: string, events: readonly EventRow[]): void
+  settle(
+    scope: string,
+    state: 'done' | 'failed' | 'uncertain',
+    outcome: string,
+    events: readonly EventRow[],
+  ): void
 }
 
 export interface TaskPort {

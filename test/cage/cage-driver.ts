@@ -1,4 +1,10 @@
-import { FRAME_VERSION, type CageFrame, type CallFrame, type Fault, type LogLevel } from '../../runtime/abi/frames.ts'
+import {
+  FRAME_VERSION,
+  type CageFrame,
+  type CallFrame,
+  type Fault,
+  type LogLevel,
+} from '../../runtime/abi/frames.ts'
 import { TIMER_OP, type StubEntry } from '../../runtime/abi/ops.ts'
 import { launchCage, type Cage, type CageExit } from '../../src/cage/launch.ts'
 
@@ -6,9 +12,17 @@ import { launchCage, type Cage, type CageExit } from '../../src/cage/launch.ts'
 export const START_MS = 1_700_000_000_000
 
 /** A call as the driver received it. */
-export type SeenCall = { readonly seq: number; readonly op: string; readonly text: string; readonly key?: string }
+export type SeenCall = {
+  readonly seq: number
+  readonly op: string
+  readonly text: string
+  readonly key?: string
+}
 /** What the host says to a call: a value, or an error of the given facts. */
-export type Reply = { readonly value: unknown } | { readonly error: Readonly<Record<string, unknown>> } | { readonly json: string }
+export type Reply =
+  | { readonly value: unknown }
+  | { readonly error: Readonly<Record<string, unknown>> }
+  | { readonly json: string }
 
 /** One run. */
 export type Scenario = {
@@ -135,7 +149,9 @@ export class CageDriver {
     const slot = ++this.#lastSlot
     const startMs = performance.now()
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
-    const run = new Run(scenario, (seq, ok, atMs, json) => cage.send({ t: 'deliver', slot, seq, ok, atMs }, [json]))
+    const run = new Run(scenario, (seq, ok, atMs, json) =>
+      cage.send({ t: 'deliver', slot, seq, ok, atMs }, [json]),
+    )
     const timer = setTimeout(() => cage.kill(), scenario.deadlineMs ?? 10_000)
     const finish = (facts: Partial<Outcome>): void => {
       clearTimeout(timer)
@@ -167,7 +183,10 @@ export class CageDriver {
 
   /** The value of a tool whose body is given; throws when there is none. */
   async valueOf(body: string, scenario: Omit<Scenario, 'code'> = {}): Promise<unknown> {
-    const outcome = await this.run({ ...scenario, code: `export default async (input, capabilities) => { ${body} }` })
+    const outcome = await this.run({
+      ...scenario,
+      code: `export default async (input, capabilities) => { ${body} }`,
+    })
     if (!outcome.ok) throw new Error(`no value: ${JSON.stringify(outcome.error ?? outcome.exit)}`)
     return outcome.value
   }

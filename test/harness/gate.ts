@@ -1,4 +1,10 @@
-import { createTollgate, type RunOptions, type RunResult, type Tollgate, type TollgateOptions } from '../../src/index.ts'
+import {
+  createTollgate,
+  type RunOptions,
+  type RunResult,
+  type Tollgate,
+  type TollgateOptions,
+} from '../../src/index.ts'
 
 /** A Tollgate that keeps nothing, without spare cages unless the test asks for them. */
 export const openGate = (options: TollgateOptions = {}): Promise<Tollgate> =>
@@ -14,7 +20,12 @@ export const runOnce = async (options: RunOptions, setting: TollgateOptions = {}
 }
 
 /** The facts of every refused call in the audit of a run, in order. */
-export const refusalsOf = async (gate: Tollgate, { runId }: RunResult): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+export const refusalsOf = async (
+  gate: Tollgate,
+  { runId }: RunResult,
+): Promise<readonly Readonly<Record<string, unknown>>[]> => {
   const records = await gate.audit.read({ runId })
-  return records.filter(({ event, facts }) => event === 'call' && facts['verdict'] === 'deny').map(({ facts }) => facts)
+  return records
+    .filter(({ event, facts }) => event === 'call' && facts['verdict'] === 'deny')
+    .map(({ facts }) => facts)
 }

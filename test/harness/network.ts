@@ -15,7 +15,9 @@ export type StubNetwork = {
  * A resolver of our own over real sockets: `hosts` says what each name resolves to, at each look-up anew when it is a function.
  * Names that it does not know do not exist.
  */
-export const stubNetwork = (hosts: Readonly<Record<string, readonly string[] | (() => readonly string[])>> = {}): StubNetwork => {
+export const stubNetwork = (
+  hosts: Readonly<Record<string, readonly string[] | (() => readonly string[])>> = {},
+): StubNetwork => {
   const resolved: string[] = []
   const dialled: string[] = []
   return {

@@ -35,7 +35,9 @@ const listen = (server: { listen(port: number, host: string, done: () => void): 
   })
 
 /** Serves HTTP on a free port of 127.0.0.1 until it is disposed of. Without `answer` it says `ok`. */
-export const openSite = async (answer: Answer = (_request, response) => void response.end('ok')): Promise<Site> => {
+export const openSite = async (
+  answer: Answer = (_request, response) => void response.end('ok'),
+): Promise<Site> => {
   const requests: Arrived[] = []
   let connections = 0
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -44,7 +46,9 @@ export const openSite = async (answer: Answer = (_request, response) => void res
     requests.push(arrived)
     answer(arrived, response)
   }
-  const server = createServer((request, response) => void serve(request, response).catch(() => response.destroy()))
+  const server = createServer(
+    (request, response) => void serve(request, response).catch(() => response.destroy()),
+  )
   server.on('connection', () => {
     connections += 1
   })

@@ -116,7 +116,8 @@ describe('another meaning has another digest', () => {
         put(document, path, value)
         if (problemsOf(() => compile(document)).length > 0) continue
         changed += 1
-        if (compile(document).digest === rich.digest) same.push(`${path.join('.')} = ${String(value)}`)
+        if (compile(document).digest === rich.digest)
+          same.push(`${path.join('.')} = ${JSON.stringify(value)}`)
       }
     }
     expect(changed).toBeGreaterThan(60)

@@ -11,7 +11,6 @@ import {
   richDocument,
   type Data,
   type Path,
-  type Value,
 } from './sample-policies.ts'
 
 /** Places that grant something: what they hold is a capability, an entry of one, or an element of an allow-list. */
@@ -89,16 +88,17 @@ const documents = fc.record({
     http: fc.record({ allowed_domains: entries, private_networks: fc.constant(['127.0.0.0/8']) }),
     tools,
   }),
-}) as fc.Arbitrary<Value> as fc.Arbitrary<Data>
+}) as fc.Arbitrary<unknown> as fc.Arbitrary<Data>
 
 describe('deleting what grants', () => {
   test('one grant or element of an allow-list of the rich policy never widens it', () => {
     const before = compile(rich)
     expect(richGrants.length).toBeGreaterThan(30)
-    for (const path of richGrants) {
+    const widening = richGrants.filter((path) => {
       const after = compileWithout(rich, [path])
-      if (after !== undefined) expect(widened(after, before), path.join('.')).toEqual([])
-    }
+      return after !== undefined && widened(after, before).length > 0
+    })
+    expect(widening).toEqual([])
   })
 
   test('each of them narrows it, or is needed for it to load', () => {

@@ -32,14 +32,14 @@ describe("the user's own example", () => {
     expect([...policy.grants.keys()]).toEqual(['http'])
     expect(ask('https://api.company.com/v1/orders')).toBeDefined()
     expect(ask('https://trusted-data-source.com/')).toBeDefined()
-    for (const url of [
+    const others = [
       'https://evil.example/',
       'https://api.company.com.evil.example/',
       'https://sub.api.company.com/',
       'http://api.company.com/',
       'https://api.company.com:8443/',
-    ])
-      expect(ask(url), url).toBeUndefined()
+    ]
+    expect(others.filter((url) => ask(url) !== undefined)).toEqual([])
   })
 
   test('is read-only by default: GET and HEAD, and no other method (R7)', () => {

@@ -4,7 +4,11 @@ import { isTollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
 
 /** Asks a human when the policy does. Resolves to the approved ticket, or at once to undefined when none is needed. APPROVAL_*. */
-export function approve(call: Call, judgement: Judgement, run: BrokerRun): Promise<Ticket | undefined> | undefined {
+export function approve(
+  call: Call,
+  judgement: Judgement,
+  run: BrokerRun,
+): Promise<Ticket | undefined> | undefined {
   const reason = run.policy.needsApproval(judgement)
   if (reason === undefined) return undefined
   call.gate = 'approve'
@@ -14,9 +18,22 @@ export function approve(call: Call, judgement: Judgement, run: BrokerRun): Promi
 
 const standingKey = ({ op, subject }: Judgement): string => `${op} ${subject}`
 
-async function ask(call: Call, judgement: Judgement, run: BrokerRun, reason: { rule: string; oncePerRun: boolean }): Promise<Ticket> {
+async function ask(
+  call: Call,
+  judgement: Judgement,
+  run: BrokerRun,
+  reason: { rule: string; oncePerRun: boolean },
+): Promise<Ticket> {
   const { runId, taskId, principal, toolDigest, policy } = run
-  const ticket = run.approver.draft(judgement, { runId, taskId, seq: call.seq, principal, policyDigest: policy.digest, toolDigest, rule: reason.rule })
+  const ticket = run.approver.draft(judgement, {
+    runId,
+    taskId,
+    seq: call.seq,
+    principal,
+    policyDigest: policy.digest,
+    toolDigest,
+    rule: reason.rule,
+  })
   call.ticket = ticket
   report(ticket, 'asked', run)
   try {
@@ -46,6 +63,24 @@ type Reported = 'asked' | 'approved' | 'denied' | 'expired' | 'unavailable' | 'u
 
 function report(ticket: Ticket, state: Reported, run: BrokerRun, by?: string, reason?: string): void {
   const { id: ticketId, op, subject, digest, seq, rule } = ticket
-  run.journal.append('approval', JSON.stringify({ seq, ticketId, state, by, reason }), { seq, ticket: ticketId, op, subject, state, digest, rule, by, reason })
-  run.emit({ kind: 'approval', ticketId, op, subject, state, ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) })
+  run.journal.append('approval', JSON.stringify({ seq, ticketId, state, by, reason }), {
+    seq,
+    ticket: ticketId,
+    op,
+    subject,
+    state,
+    digest,
+    rule,
+    by,
+    reason,
+  })
+  run.emit({
+    kind: 'approval',
+    ticketId,
+    op,
+    subject,
+    state,
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+  })
 }

@@ -5,7 +5,8 @@ import type { BrokerRun, Call } from '../call.ts'
 /** Asks the grant. Its rules are pure, so asking twice (before and after an approval) gives the same. DENIED_*. */
 export function authorize(call: Call, args: unknown, run: BrokerRun): Judgement {
   call.gate = 'authorize'
-  if (call.granted === undefined) throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${call.op}.`)
+  if (call.granted === undefined)
+    throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${call.op}.`)
   if (run.signal.aborted) throw new TollgateError('DENIED_NOT_GRANTED', 'The run is over.')
   call.judgement = call.granted.grant.judge(call.op, args)
   return call.judgement

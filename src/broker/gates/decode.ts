@@ -12,7 +12,8 @@ export function decode(call: Call, run: BrokerRun): unknown {
   const granted = run.ops.get(call.op)
   if (granted === undefined) {
     throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${call.op}.`, {
-      rule: 'permissions', hint: `Use only what the capabilities hold: ${[...run.ops.keys()].join(', ') || 'nothing is granted'}.`,
+      rule: 'permissions',
+      hint: `Use only what the capabilities hold: ${[...run.ops.keys()].join(', ') || 'nothing is granted'}.`,
       change: `grant ${call.op} under permissions`,
     })
   }
@@ -20,25 +21,42 @@ export function decode(call: Call, run: BrokerRun): unknown {
   call.value = parseBounded(call.args)
   const parsed = granted.op.arguments.safeParse(call.value)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => `${path.join('.') || 'arguments'}: ${message}`)
+  const problems = parsed.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${path.join('.') || 'arguments'}: ${message}`)
   throw new TollgateError('GUEST_ARGUMENTS', `The arguments of ${call.op} do not fit: ${problems.join('; ')}`)
 }
 
 /** Every call within the limit is counted here, those that are refused later too; so usage.calls never passes the limit. */
 function count(run: BrokerRun): void {
   const { maxToolCalls } = run.policy.limits
-  run.ledger.count({ meter: CALLS_METER, amount: 1, max: maxToolCalls, code: 'LIMIT_TOOL_CALLS', rule: 'limits.max_tool_calls' }, run.runId, performance.now())
+  run.ledger.count(
+    {
+      meter: CALLS_METER,
+      amount: 1,
+      max: maxToolCalls,
+      code: 'LIMIT_TOOL_CALLS',
+      rule: 'limits.max_tool_calls',
+    },
+    run.runId,
+    performance.now(),
+  )
   run.usage.calls += 1
 }
 
 function parseBounded(text: string): unknown {
-  if (text.length > ARGUMENTS_SIZE_MAX) throw new TollgateError('GUEST_UNPASSABLE', 'The arguments are too large.')
+  if (text.length > ARGUMENTS_SIZE_MAX)
+    throw new TollgateError('GUEST_UNPASSABLE', 'The arguments are too large.')
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw new TollgateError('GUEST_UNPASSABLE', 'The arguments are not JSON.')
   }
-  if (!isShallow(value, JSON_DEPTH_MAX)) throw new TollgateError('GUEST_UNPASSABLE', `The arguments are nested deeper than ${JSON_DEPTH_MAX} levels.`)
+  if (!isShallow(value, JSON_DEPTH_MAX))
+    throw new TollgateError(
+      'GUEST_UNPASSABLE',
+      `The arguments are nested deeper than ${JSON_DEPTH_MAX} levels.`,
+    )
   return value
 }

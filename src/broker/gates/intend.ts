@@ -17,13 +17,31 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
   const requestDigest = requestDigestOf(judgement)
   const expiresAtMs = judgement.keyTtlMs === undefined ? undefined : run.now() + judgement.keyTtlMs
   const { seq, op } = call
-  run.journal.append('call.intended', `{"seq":${seq},"op":${JSON.stringify(op)},"request":${JSON.stringify(judgement.request)}}`, {
-    seq, op, subject: judgement.subject, effect: judgement.effect, rule: judgement.rule, ticket: call.ticket?.id, request_sha256: requestDigest,
-  })
+  run.journal.append(
+    'call.intended',
+    `{"seq":${seq},"op":${JSON.stringify(op)},"request":${JSON.stringify(judgement.request)}}`,
+    {
+      seq,
+      op,
+      subject: judgement.subject,
+      effect: judgement.effect,
+      rule: judgement.rule,
+      ticket: call.ticket?.id,
+      request_sha256: requestDigest,
+    },
+  )
   run.keepLedger()
-  const intent = { scope, runId: run.runId, requestDigest, expiresAtMs, repeatable: isRepeatable(judgement, expiresAtMs, run.now()) }
+  const intent = {
+    scope,
+    runId: run.runId,
+    requestDigest,
+    expiresAtMs,
+    repeatable: isRepeatable(judgement, expiresAtMs, run.now()),
+  }
   if (!run.buffer.drain((rows) => run.receipts.intend(intent, rows))) {
-    throw new TollgateError('IDEMPOTENCY_UNCERTAIN', `Another ${op} under this key began in the meantime.`, { notPerformed: true })
+    throw new TollgateError('IDEMPOTENCY_UNCERTAIN', `Another ${op} under this key began in the meantime.`, {
+      notPerformed: true,
+    })
   }
   call.receiptScope = scope
   if (call.key !== undefined) call.announce = announce(scope, run)

@@ -17,8 +17,13 @@ export async function perform(call: Call, judgement: Judgement, run: BrokerRun):
 function contextOf(call: Call, run: BrokerRun): PerformContext {
   const { signal, runId, taskId, principal } = run
   return {
-    signal, runId, taskId, principal,
-    get idempotencyKey() { return receiptScopeOf(call, run) },
+    signal,
+    runId,
+    taskId,
+    principal,
+    get idempotencyKey() {
+      return receiptScopeOf(call, run)
+    },
     draw: (quota) => call.hold?.draw(quota),
   }
 }

@@ -12,25 +12,48 @@ export const requestDigestOf = ({ op, request }: Judgement): string => sha256(ca
  * nor probes another's. Without one the key is the call's own, so two equal calls stay two (SOUNDNESS 16).
  */
 export const receiptScopeOf = (call: Call, run: BrokerRun): string =>
-  sha256(canonicalJson(call.key === undefined ? ['call', run.runId, call.seq] : ['key', run.principal, run.toolDigest, call.op, call.key]))
+  sha256(
+    canonicalJson(
+      call.key === undefined
+        ? ['call', run.runId, call.seq]
+        : ['key', run.principal, run.toolDigest, call.op, call.key],
+    ),
+  )
 
 /** The outcome of an earlier effect under the same explicit key; undefined when there is none and the call goes on. IDEMPOTENCY_*. */
-export function recall(call: Call, judgement: Judgement, run: BrokerRun): Answer | Promise<Answer> | undefined {
+export function recall(
+  call: Call,
+  judgement: Judgement,
+  run: BrokerRun,
+): Answer | Promise<Answer> | undefined {
   if (call.key === undefined || judgement.effect === 'read') return undefined
   call.gate = 'recall'
   const scope = receiptScopeOf(call, run)
   const receipt = run.receipts.get(scope)
   if (receipt === undefined) return undefined
   if (receipt.requestDigest !== requestDigestOf(judgement)) {
-    throw new TollgateError('IDEMPOTENCY_CONFLICT', `This idempotency key was used before for another ${call.op}.`, { hint: 'Use a new key for a new thing.' })
+    throw new TollgateError(
+      'IDEMPOTENCY_CONFLICT',
+      `This idempotency key was used before for another ${call.op}.`,
+      { hint: 'Use a new key for a new thing.' },
+    )
   }
   if (receipt.state === 'done' && receipt.outcome !== undefined) return { ok: true, json: receipt.outcome }
   const underWay = run.underWay.get(scope)
   if (underWay !== undefined) return underWay
   if (receipt.state === 'failed' || isRepeatable(judgement, receipt.expiresAtMs, run.now())) return undefined
-  throw new TollgateError('IDEMPOTENCY_UNCERTAIN', `An earlier ${call.op} under this key may have happened.`, { hint: 'Ask the other side, or a human.' })
+  throw new TollgateError(
+    'IDEMPOTENCY_UNCERTAIN',
+    `An earlier ${call.op} under this key may have happened.`,
+    { hint: 'Ask the other side, or a human.' },
+  )
 }
 
 /** Whether doing it again is as good as doing it once. A keyed op is, for as long as the other side remembers the key. */
-export const isRepeatable = ({ idempotency }: Judgement, expiresAtMs: number | undefined, nowMs: number): boolean =>
-  idempotency === 'idempotent' || (idempotency === 'keyed' && (expiresAtMs === undefined || nowMs < expiresAtMs))
+export const isRepeatable = (
+  { idempotency }: Judgement,
+  expiresAtMs: number | undefined,
+  nowMs: number,
+): boolean =>
+  idempotency === 'idempotent' ||
+  (idempotency === 'keyed' && (expiresAtMs === undefined || nowMs < expiresAtMs))

@@ -11,7 +11,10 @@ export function replay(call: Call, run: BrokerRun): Answer | undefined {
   const past = run.recording.call(call.seq)
   if (past === undefined) return undefined
   if (past.op !== call.op || past.args !== JSON.stringify(call.value)) {
-    throw new TollgateError('REPLAY_DIVERGENCE', `Call ${call.seq} was ${past.op} when it was recorded, and is ${call.op} with other arguments or another op now.`)
+    throw new TollgateError(
+      'REPLAY_DIVERGENCE',
+      `Call ${call.seq} was ${past.op} when it was recorded, and is ${call.op} with other arguments or another op now.`,
+    )
   }
   if (!past.ok) run.refused(call.seq, JSON.parse(past.outcome) as ErrorRecord)
   return { ok: past.ok, json: past.outcome }

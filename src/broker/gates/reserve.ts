@@ -6,7 +6,11 @@ import type { BrokerRun, Call } from '../call.ts'
 export function reserve(call: Call, judgement: Judgement, run: BrokerRun): void {
   call.gate = 'reserve'
   const cost = {
-    meter: COST_METER, amount: judgement.costMicroUsd, max: run.policy.limits.maxCostMicroUsd, code: 'LIMIT_COST', rule: 'limits.max_cost_usd',
+    meter: COST_METER,
+    amount: judgement.costMicroUsd,
+    max: run.policy.limits.maxCostMicroUsd,
+    code: 'LIMIT_COST',
+    rule: 'limits.max_cost_usd',
   } as const
   call.hold = run.ledger.hold([cost, ...judgement.quotas], run.runId, performance.now())
 }

@@ -22,10 +22,17 @@ export function charge(call: Call, costMicroUsd: number, run: BrokerRun): void {
 
 /** Raises each threshold of cost_alerts once a task. */
 export function reportCostAlerts(run: BrokerRun): void {
-  const { costAlerts, limits: { maxCostMicroUsd } } = run.policy
+  const {
+    costAlerts,
+    limits: { maxCostMicroUsd },
+  } = run.policy
   for (const threshold of run.ledger.newCostAlerts(costAlerts, maxCostMicroUsd)) {
     const costMicroUsd = run.ledger.used('cost')
-    run.journal.append('cost_alert', JSON.stringify({ threshold, costMicroUsd }), { threshold, cost_micro_usd: costMicroUsd, limit_micro_usd: maxCostMicroUsd })
+    run.journal.append('cost_alert', JSON.stringify({ threshold, costMicroUsd }), {
+      threshold,
+      cost_micro_usd: costMicroUsd,
+      limit_micro_usd: maxCostMicroUsd,
+    })
     run.emit({ kind: 'cost_alert', threshold, costMicroUsd, limitMicroUsd: maxCostMicroUsd })
   }
 }

@@ -53,7 +53,7 @@ function shownHeaders(headers: readonly Header[]): readonly Header[] {
 }
 
 /** As text when every byte of it is text in its charset (UTF-8 unless it says another), else as base64. A byte order mark is dropped. */
-export function toBody(bytes: Uint8Array, contentType: string): RequestBody {
+function toBody(bytes: Uint8Array, contentType: string): RequestBody {
   const charset = /;\s*charset\s*=\s*"?([^\s";]{1,40})/iu.exec(contentType)?.[1] ?? 'utf-8'
   try {
     return { text: new TextDecoder(charset, { fatal: true }).decode(bytes) }

@@ -15,7 +15,7 @@ export function egressBytes(url: string, headers: readonly Header[], body: Reque
 const utf8 = new TextEncoder()
 
 /** Decoded length of a body. */
-export function bodyBytes(body: RequestBody | null): number {
+function bodyBytes(body: RequestBody | null): number {
   if (body === null) return 0
   if ('text' in body) return utf8.encode(body.text).length
   const padding = body.base64.endsWith('==') ? 2 : body.base64.endsWith('=') ? 1 : 0

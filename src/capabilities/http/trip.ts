@@ -137,7 +137,7 @@ async function arrive(trip: Trip, hop: HttpJudgement, response: Response): Promi
   const { responseBytesMax, egressMbMicroUsd } = grant.settings
   const decoded = await readResponse(response, hop.request, responseBytesMax, deadline)
   connections.keep(response.connection)
-  const { url } = hop.request
+  const { url, query } = hop.request
   return {
     value: toAnswer(response, decoded, { url, redirected: hops > 0 }),
     ingressBytes: trip.ingressBytes + decoded.wireBytes,
@@ -147,7 +147,8 @@ async function arrive(trip: Trip, hop: HttpJudgement, response: Response): Promi
       address: response.connection.address,
       status: response.status,
       hops,
-      ...(hops > 0 && { final_url: url.slice(0, FACT_SIZE_MAX) }),
+      // Without the query: in a redirect it often is a credential, like the signature of a prepared download.
+      ...(hops > 0 && { final_url: url.slice(0, url.length - query.length).slice(0, FACT_SIZE_MAX) }),
     },
   }
 }

@@ -1,10 +1,9 @@
+import { errors } from 'undici'
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Deadline } from './deadline.ts'
 
 /** Bytes of names and values that the headers of one answer may have. */
 export const HEADER_BYTES_MAX = 16 * 1024
-
-const PROTOCOL = /^(?:HPE_|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$)/
 
 /** The code that Node or undici gives an error, or `unknown`. It names a kind of failure, never a place. */
 export function causeCode(cause: unknown): string {
@@ -20,17 +19,16 @@ export function causeCode(cause: unknown): string {
 export function upstreamError(cause: unknown, host: string, deadline: Deadline): TollgateError {
   if (isTollgateError(cause)) return cause
   if (deadline.signal.aborted) return deadline.error()
-  const code = causeCode(cause)
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') {
+  if (cause instanceof errors.HeadersOverflowError) {
     return new TollgateError(
       'UPSTREAM_PROTOCOL',
       `The headers of the answer of ${host} are larger than ${HEADER_BYTES_MAX} bytes.`,
       { cause },
     )
   }
-  if (PROTOCOL.test(code))
-    return new TollgateError('UPSTREAM_PROTOCOL', `The answer of ${host} is not valid HTTP (${code}).`, {
-      cause,
-    })
-  return new TollgateError('UPSTREAM_UNREACHABLE', `The connection to ${host} broke (${code}).`, { cause })
+  if (cause instanceof errors.HTTPParserError || cause instanceof errors.ResponseContentLengthMismatchError)
+    return new TollgateError('UPSTREAM_PROTOCOL', `The answer of ${host} is not valid HTTP.`, { cause })
+  return new TollgateError('UPSTREAM_UNREACHABLE', `The connection to ${host} broke (${causeCode(cause)}).`, {
+    cause,
+  })
 }

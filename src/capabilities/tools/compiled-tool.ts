@@ -4,6 +4,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Category, GrantEnvironment, Judgement, Quota } from '../capability.ts'
 import { argumentsOf, type HostTool } from './define-tool.ts'
 import { compileGlob } from './glob.ts'
+import { microUsd } from './price.ts'
 import type { ToolGrantDocument } from './schema.ts'
 
 /** One granted tool: what it declares and what its entry says, put together. Frozen. */
@@ -48,7 +49,7 @@ export function compileTool(
     effect,
     document,
     categories: Object.freeze([...new Set([...tool.categories, ...(document.category ?? [])])]),
-    costMicroUsd: Math.max(tool.costMicroUsd, Math.ceil(costUsd * 1e6 - 1e-6)),
+    costMicroUsd: Math.max(tool.costMicroUsd, microUsd(costUsd)),
     quotas: deepFreeze(quotas),
     checkArguments: argumentCheck(tool, document.args ?? {}, rule),
   })

@@ -3,6 +3,7 @@ import type { Effect } from '../../../runtime/abi/ops.ts'
 import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import { CATEGORIES, type Category } from '../capability.ts'
+import { isPrice, microUsd } from './price.ts'
 
 /** What `perform` of a host tool is given beside its arguments. */
 export type HostToolCall = {
@@ -14,7 +15,7 @@ export type HostToolCall = {
   /** Fires at the deadline of the run, or when it is cancelled. */
   readonly signal: AbortSignal
   /** Reports what the call really cost, in US dollars; without it, costUsd of the tool is charged. */
-  charge(costUsd: number): void
+  readonly charge: (costUsd: number) => void
 }
 
 export type HostToolDefinition<Input extends z.ZodType, Output extends z.ZodType> = {
@@ -28,7 +29,7 @@ export type HostToolDefinition<Input extends z.ZodType, Output extends z.ZodType
   category?: Category | readonly Category[]
   /** Price of one call in US dollars, worst case. Default 0. */
   costUsd?: number
-  perform(args: z.output<Input>, call: HostToolCall): Promise<z.input<Output>> | z.input<Output>
+  perform: (args: z.output<Input>, call: HostToolCall) => Promise<z.input<Output>> | z.input<Output>
 }
 
 /** A host tool as Tollgate keeps it: frozen, erased of its type parameters. */
@@ -83,6 +84,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(
   if (!(input instanceof z.ZodType) || !(output instanceof z.ZodType))
     misuse(name, 'input and output must be zod schemas')
   if (typeof perform !== 'function') misuse(name, 'perform must be a function')
+  if (!isPrice(costUsd)) misuse(name, 'costUsd must be a number of dollars, 0 or more')
   return checked(
     {
       name,
@@ -91,7 +93,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(
       output,
       effect,
       categories: typeof category === 'string' ? [category] : category,
-      costMicroUsd: Math.ceil(costUsd * 1e6 - 1e-6),
+      costMicroUsd: microUsd(costUsd),
       perform: (args: unknown, call: HostToolCall) => perform(args as z.output<Input>, call),
     },
     (what) => misuse(name, what),
@@ -102,10 +104,10 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(
 export function checked(tool: HostTool, refuse: (what: string) => never): HostTool {
   const { effect, categories, costMicroUsd } = tool
   if (!EFFECTS.includes(effect)) refuse(`effect must be one of ${EFFECTS.join(', ')}`)
-  if (!Array.isArray(categories) || !categories.every((one) => CATEGORIES.includes(one)))
+  const given: readonly unknown[] = Array.isArray(categories) ? categories : [categories]
+  if (!given.every((one) => (CATEGORIES as readonly unknown[]).includes(one)))
     refuse(`category must be one of ${CATEGORIES.join(', ')}, or a list of them`)
-  if (!Number.isFinite(costMicroUsd) || costMicroUsd < 0)
-    refuse('costUsd must be a number of dollars, 0 or more')
+  if (!isPrice(costMicroUsd)) refuse('its price must be a number, 0 or more')
   const { name, description, input, output } = tool
   return Object.freeze({
     name,
@@ -113,7 +115,7 @@ export function checked(tool: HostTool, refuse: (what: string) => never): HostTo
     input,
     output,
     effect,
-    categories: Object.freeze([...categories]),
+    categories: Object.freeze([...given]) as readonly Category[],
     costMicroUsd,
     perform: (args: unknown, call: HostToolCall) => tool.perform(args, call),
   })

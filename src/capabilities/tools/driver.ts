@@ -1,6 +1,7 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Driver, Judgement, Outcome, PerformContext } from '../capability.ts'
 import type { HostTool } from './define-tool.ts'
+import { isPrice, microUsd } from './price.ts'
 
 /** Performs host tools: functions of the embedder, in the embedder's process. */
 export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
@@ -21,9 +22,9 @@ async function performTool(
   let reported: number | undefined
   const { signal, runId, taskId, principal, idempotencyKey } = context
   const charge = (costUsd: number): void => {
-    if (!Number.isFinite(costUsd) || costUsd < 0)
+    if (!isPrice(costUsd))
       throw new TollgateError('CONFIG_USAGE', `${name}: charge() takes a number of dollars, 0 or more.`)
-    reported = (reported ?? 0) + Math.ceil(costUsd * 1e6 - 1e-6)
+    reported = (reported ?? 0) + microUsd(costUsd)
   }
   const returned = await untilAborted(
     signal,

@@ -6,24 +6,34 @@ export function ticketPort(database: Database): TicketPort {
   return {
     put(id, runId, digest, ticket, expiresAtMs) {
       database.transaction('kept', () => {
-        database.sql("INSERT INTO tickets (id, run_id, digest, ticket, expires_at_ms, state) VALUES (?, ?, ?, ?, ?, 'pending')")
+        database
+          .sql(
+            "INSERT INTO tickets (id, run_id, digest, ticket, expires_at_ms, state) VALUES (?, ?, ?, ?, ?, 'pending')",
+          )
           .run(id, runId, digest, ticket, expiresAtMs)
       })
     },
-    decide: (id, state, by, reason, atMs) => database.transaction('synced', () => {
-      const { changes } = database
-        .sql("UPDATE tickets SET state = ?, decided_by = ?, reason = ?, decided_at_ms = ? WHERE id = ? AND state = 'pending'")
-        .run(state, by, reason ?? null, atMs, id)
-      return changes === 1
-    }),
-    use: (id, digest, atMs) => database.transaction('synced', () => {
-      const { changes } = database
-        .sql("UPDATE tickets SET state = 'used' WHERE id = ? AND digest = ? AND state = 'approved' AND expires_at_ms >= ?")
-        .run(id, digest, atMs)
-      return changes === 1
-    }),
-    get: (id) => database.sql('SELECT state, digest, ticket FROM tickets WHERE id = ?').get(id) as
-      { state: TicketState; digest: string; ticket: string } | undefined,
+    decide: (id, state, by, reason, atMs) =>
+      database.transaction('synced', () => {
+        const { changes } = database
+          .sql(
+            "UPDATE tickets SET state = ?, decided_by = ?, reason = ?, decided_at_ms = ? WHERE id = ? AND state = 'pending'",
+          )
+          .run(state, by, reason ?? null, atMs, id)
+        return changes === 1
+      }),
+    use: (id, digest, atMs) =>
+      database.transaction('synced', () => {
+        const { changes } = database
+          .sql(
+            "UPDATE tickets SET state = 'used' WHERE id = ? AND digest = ? AND state = 'approved' AND expires_at_ms >= ?",
+          )
+          .run(id, digest, atMs)
+        return changes === 1
+      }),
+    get: (id) =>
+      database.sql('SELECT state, digest, ticket FROM tickets WHERE id = ?').get(id) as
+        { state: TicketState; digest: string; ticket: string } | undefined,
   }
 }
 
@@ -31,20 +41,34 @@ export function receiptPort(database: Database): ReceiptPort {
   return {
     get(scope) {
       const raw = database.sql('SELECT * FROM receipts WHERE scope = ?').get(scope) as
-        { state: Receipt['state']; request_digest: string; outcome: string | null; expires_at_ms: number | null } | undefined
+        | {
+            state: Receipt['state']
+            request_digest: string
+            outcome: string | null
+            expires_at_ms: number | null
+          }
+        | undefined
       if (raw === undefined) return undefined
-      return { state: raw.state, requestDigest: raw.request_digest, outcome: raw.outcome ?? undefined, expiresAtMs: raw.expires_at_ms ?? undefined }
+      return {
+        state: raw.state,
+        requestDigest: raw.request_digest,
+        outcome: raw.outcome ?? undefined,
+        expiresAtMs: raw.expires_at_ms ?? undefined,
+      }
     },
     // A failed attempt is known not to have happened, so its key is free again.
-    intend: ({ scope, runId, requestDigest, expiresAtMs, repeatable }, events) => database.transaction('synced', () => {
-      const { changes } = database
-        .sql(`INSERT INTO receipts (scope, run_id, request_digest, state, expires_at_ms) VALUES (?, ?, ?, 'intended', ?)
+    intend: ({ scope, runId, requestDigest, expiresAtMs, repeatable }, events) =>
+      database.transaction('synced', () => {
+        const { changes } = database
+          .sql(
+            `INSERT INTO receipts (scope, run_id, request_digest, state, expires_at_ms) VALUES (?, ?, ?, 'intended', ?)
               ON CONFLICT (scope) DO UPDATE SET run_id = excluded.run_id, state = 'intended', outcome = NULL, expires_at_ms = excluded.expires_at_ms
-              WHERE request_digest = excluded.request_digest AND (state = 'failed' OR (? = 1 AND state <> 'done'))`)
-        .run(scope, runId, requestDigest, expiresAtMs ?? null, repeatable ? 1 : 0)
-      insertEvents(database, events)
-      return changes === 1
-    }),
+              WHERE request_digest = excluded.request_digest AND (state = 'failed' OR (? = 1 AND state <> 'done'))`,
+          )
+          .run(scope, runId, requestDigest, expiresAtMs ?? null, repeatable ? 1 : 0)
+        insertEvents(database, events)
+        return changes === 1
+      }),
     settle(scope, state, outcome, events) {
       database.transaction('synced', () => {
         database.sql('UPDATE receipts SET state = ?, outcome = ? WHERE scope = ?').run(state, outcome, scope)

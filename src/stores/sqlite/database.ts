@@ -29,14 +29,22 @@ export function openDatabase(stateFolder: string): Database {
     return wrap(connection)
   } catch (cause) {
     if (isTollgateError(cause)) throw cause
-    throw new TollgateError('CONFIG_STATE_UNUSABLE', `The state folder ${stateFolder} cannot be used: ${(cause as Error).message}`, { cause })
+    throw new TollgateError(
+      'CONFIG_STATE_UNUSABLE',
+      `The state folder ${stateFolder} cannot be used: ${(cause as Error).message}`,
+      { cause },
+    )
   }
 }
 
 function migrate(connection: DatabaseSync): void {
-  const version = (): number => (connection.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
+  const version = (): number =>
+    (connection.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
   if (version() > MIGRATIONS.length) {
-    throw new TollgateError('CONFIG_STATE_UNUSABLE', `The state was written by a newer version of Tollgate (schema ${version()}, this one knows ${MIGRATIONS.length}).`)
+    throw new TollgateError(
+      'CONFIG_STATE_UNUSABLE',
+      `The state was written by a newer version of Tollgate (schema ${version()}, this one knows ${MIGRATIONS.length}).`,
+    )
   }
   if (version() === MIGRATIONS.length) return
   connection.exec('BEGIN IMMEDIATE')
@@ -64,7 +72,8 @@ function wrap(connection: DatabaseSync): Database {
     transaction(durability, work) {
       try {
         // FULL syncs the write-ahead log at commit, and so everything that was committed before it.
-        if (durability !== level) connection.exec(`PRAGMA synchronous = ${durability === 'synced' ? 'FULL' : 'NORMAL'}`)
+        if (durability !== level)
+          connection.exec(`PRAGMA synchronous = ${durability === 'synced' ? 'FULL' : 'NORMAL'}`)
         level = durability
         sql('BEGIN IMMEDIATE').run()
         try {

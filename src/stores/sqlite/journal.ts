@@ -8,9 +8,21 @@ export function insertEvents(database: Database, rows: readonly EventRow[]): voi
   for (const { runId, n, event, record, hash } of rows) insert.run(runId, n, event, record, hash)
 }
 
-type RawEvent = { run_id: string; n: number; event: string; record: string; hash: string; previous: string | null }
+type RawEvent = {
+  run_id: string
+  n: number
+  event: string
+  record: string
+  hash: string
+  previous: string | null
+}
 const toStoredEvent = ({ run_id: runId, n, event, record, hash, previous }: RawEvent): StoredEvent => ({
-  runId, n, event, record, hash, previous: previous ?? '',
+  runId,
+  n,
+  event,
+  record,
+  hash,
+  previous: previous ?? '',
 })
 
 const WITH_PREVIOUS = `SELECT e.*, p.hash AS previous FROM events e LEFT JOIN events p ON p.run_id = e.run_id AND p.n = e.n - 1`
@@ -21,24 +33,43 @@ export function journalPort(database: Database): JournalPort {
       database.transaction(durability, () => insertEvents(database, rows))
     },
     read({ runId, limit = -1 }) {
-      const raw = runId === undefined
-        ? database.sql(`${WITH_PREVIOUS} ORDER BY e.rowid DESC LIMIT ?`).all(limit)
-        : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
+      const raw =
+        runId === undefined
+          ? database.sql(`${WITH_PREVIOUS} ORDER BY e.rowid DESC LIMIT ?`).all(limit)
+          : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
       return (raw as RawEvent[]).map(toStoredEvent).reverse()
     },
     links() {
-      const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as (Omit<ChainLink, 'runId'> & { run_id: string })[]
-      return raw.map(({ run_id: runId, n, kind, head, records, body, hash }) => ({ n, runId, kind, head, records, body, hash }))
+      const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as (Omit<ChainLink, 'runId'> & {
+        run_id: string
+      })[]
+      return raw.map(({ run_id: runId, n, kind, head, records, body, hash }) => ({
+        n,
+        runId,
+        kind,
+        head,
+        records,
+        body,
+        hash,
+      }))
     },
   }
 }
 
 /** Adds a link to the state-wide chain, inside an open transaction: the lock makes reading the last one safe. */
-function appendLink(database: Database, runId: string, kind: 'start' | 'end', head: string, records: number): void {
-  const last = database.sql('SELECT n, hash FROM chain ORDER BY n DESC LIMIT 1').get() as { n: number; hash: string } | undefined
+function appendLink(
+  database: Database,
+  runId: string,
+  kind: 'start' | 'end',
+  head: string,
+  records: number,
+): void {
+  const last = database.sql('SELECT n, hash FROM chain ORDER BY n DESC LIMIT 1').get() as
+    { n: number; hash: string } | undefined
   const n = (last?.n ?? -1) + 1
   const body = JSON.stringify({ n, runId, kind, head, records })
-  database.sql('INSERT INTO chain (n, run_id, kind, head, records, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  database
+    .sql('INSERT INTO chain (n, run_id, kind, head, records, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)')
     .run(n, runId, kind, head, records, body, linkHash(last?.hash ?? '', body))
 }
 
@@ -46,31 +77,57 @@ function appendLink(database: Database, runId: string, kind: 'start' | 'end', he
 export const linkHash = (previous: string, body: string): string => sha256(`${previous}\n${body}`)
 
 type RawRun = {
-  run_id: string; task: string; principal: string; started_at_ms: number; idempotency_key: string | null
-  request_digest: string; policy_digest: string; tool_digest: string; result: string | null
+  run_id: string
+  task: string
+  principal: string
+  started_at_ms: number
+  idempotency_key: string | null
+  request_digest: string
+  policy_digest: string
+  tool_digest: string
+  result: string | null
 }
 
 const toStoredRun = (raw: RawRun): StoredRun => ({
-  runId: raw.run_id, task: raw.task, principal: raw.principal, startedAtMs: raw.started_at_ms,
+  runId: raw.run_id,
+  task: raw.task,
+  principal: raw.principal,
+  startedAtMs: raw.started_at_ms,
   ...(raw.idempotency_key !== null && { idempotencyKey: raw.idempotency_key }),
-  requestDigest: raw.request_digest, policyDigest: raw.policy_digest, toolDigest: raw.tool_digest, result: raw.result ?? undefined,
+  requestDigest: raw.request_digest,
+  policyDigest: raw.policy_digest,
+  toolDigest: raw.tool_digest,
+  result: raw.result ?? undefined,
 })
 
 export function runPort(database: Database): RunPort {
-  const one = (raw: unknown): StoredRun | undefined => (raw === undefined ? undefined : toStoredRun(raw as RawRun))
+  const one = (raw: unknown): StoredRun | undefined =>
+    raw === undefined ? undefined : toStoredRun(raw as RawRun)
   const insertRun = (row: RunRow): boolean => {
     const { changes } = database
-      .sql('INSERT INTO runs (run_id, task, principal, started_at_ms, idempotency_key, request_digest, policy_digest, tool_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
-      .run(row.runId, row.task, row.principal, row.startedAtMs, row.idempotencyKey ?? null, row.requestDigest, row.policyDigest, row.toolDigest)
+      .sql(
+        'INSERT INTO runs (run_id, task, principal, started_at_ms, idempotency_key, request_digest, policy_digest, tool_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      )
+      .run(
+        row.runId,
+        row.task,
+        row.principal,
+        row.startedAtMs,
+        row.idempotencyKey ?? null,
+        row.requestDigest,
+        row.policyDigest,
+        row.toolDigest,
+      )
     return changes === 1
   }
   return {
-    start: (row, first) => database.transaction('kept', () => {
-      if (!insertRun(row)) return false
-      insertEvents(database, [first])
-      appendLink(database, row.runId, 'start', first.hash, 1)
-      return true
-    }),
+    start: (row, first) =>
+      database.transaction('kept', () => {
+        if (!insertRun(row)) return false
+        insertEvents(database, [first])
+        appendLink(database, row.runId, 'start', first.hash, 1)
+        return true
+      }),
     end(runId, result, last, head, records) {
       database.transaction('kept', () => {
         insertEvents(database, last)
@@ -79,11 +136,15 @@ export function runPort(database: Database): RunPort {
       })
     },
     get: (runId) => one(database.sql('SELECT * FROM runs WHERE run_id = ?').get(runId)),
-    byKey: (principal, key) => one(database.sql('SELECT * FROM runs WHERE principal = ? AND idempotency_key = ?').get(principal, key)),
+    byKey: (principal, key) =>
+      one(database.sql('SELECT * FROM runs WHERE principal = ? AND idempotency_key = ?').get(principal, key)),
     list({ task, limit }) {
-      const raw = task === undefined
-        ? database.sql('SELECT * FROM runs ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(limit)
-        : database.sql('SELECT * FROM runs WHERE task = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(task, limit)
+      const raw =
+        task === undefined
+          ? database.sql('SELECT * FROM runs ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(limit)
+          : database
+              .sql('SELECT * FROM runs WHERE task = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?')
+              .all(task, limit)
       return (raw as RawRun[]).map(toStoredRun)
     },
   }

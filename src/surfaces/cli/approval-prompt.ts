@@ -25,7 +25,12 @@ export const createApprovalPrompt = (terminal: Terminal, input: ReadStream) => {
   }
 }
 
-const askAbout = async (ticket: Ticket, signal: AbortSignal, terminal: Terminal, input: ReadStream): Promise<Decision> => {
+const askAbout = async (
+  ticket: Ticket,
+  signal: AbortSignal,
+  terminal: Terminal,
+  input: ReadStream,
+): Promise<Decision> => {
   const by = `terminal:${userName()}`
   const refusal = (reason: string): Decision => ({ approve: false, by, reason })
   const leftMs = Math.min(ticket.expiresAtMs - Date.now(), TIMER_MS_MAX)
@@ -62,7 +67,8 @@ const question = async (
       process.stderr.write(`Approve once? [y/N]${more ? ' (s shows it in full)' : ''} `)
       const line = await nextLine(lines, over)
       if (line === undefined) process.stderr.write('\n')
-      if (line === undefined || !/^\s*s(how)?\s*$/i.test(line)) return line === undefined ? undefined : /^\s*y(es)?\s*$/i.test(line)
+      if (line === undefined || !/^\s*s(how)?\s*$/i.test(line))
+        return line === undefined ? undefined : /^\s*y(es)?\s*$/i.test(line)
       show(true)
       more = false
     }

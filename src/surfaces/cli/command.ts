@@ -23,7 +23,10 @@ export const acting =
 
 /** Adds an example to the help of a command. */
 export const withExample = (command: Command, ...examples: string[]): Command =>
-  command.addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`)
+  command.addHelpText(
+    'after',
+    `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`,
+  )
 
 /**
  * Opens the state of earlier runs for reading. Throws CONFIG_STATE_UNUSABLE where there is none: an empty answer about a
@@ -31,9 +34,13 @@ export const withExample = (command: Command, ...examples: string[]): Command =>
  */
 export const openExistingState = async (folder: string): Promise<Tollgate> => {
   if (folder !== ':memory:' && !existsSync(folder)) {
-    throw new TollgateError('CONFIG_STATE_UNUSABLE', `There is no state in ${join(folder)}: nothing ran with it yet.`, {
-      hint: 'name the folder with --state or TOLLGATE_STATE',
-    })
+    throw new TollgateError(
+      'CONFIG_STATE_UNUSABLE',
+      `There is no state in ${join(folder)}: nothing ran with it yet.`,
+      {
+        hint: 'name the folder with --state or TOLLGATE_STATE',
+      },
+    )
   }
   return createTollgate({ state: folder, spareCages: 0 })
 }

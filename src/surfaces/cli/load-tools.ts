@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { existsSync } from 'node:fs'
 import { TollgateError } from '../../index.ts'
 import type { HostTool } from '../../index.ts'
+import { assertReadable } from './readable-file.ts'
 
 /** By shape, not by class: the module may have its own copy of the package. */
 const isHostTool = (value: unknown): value is HostTool => {
@@ -23,15 +23,19 @@ const isHostTool = (value: unknown): value is HostTool => {
  */
 export const loadTools = async (module: string): Promise<HostTool[]> => {
   const path = resolve(module)
-  if (!existsSync(path)) throw new TollgateError('CONFIG_FILE_UNREADABLE', `The module of host tools ${module} does not exist.`)
+  await assertReadable('module of host tools', module)
   const exported = Object.values(await importModule(module, path)).flat()
   const tools = [...new Set(exported.filter(isHostTool))]
   if (tools.length === 0) {
-    throw new TollgateError('CONFIG_USAGE', `${module} exports no host tool; make one with defineTool() and export it.`)
+    throw new TollgateError(
+      'CONFIG_USAGE',
+      `${module} exports no host tool; make one with defineTool() and export it.`,
+    )
   }
   const names = tools.map(({ name }) => name)
   const twice = names.find((name, at) => names.indexOf(name) !== at)
-  if (twice !== undefined) throw new TollgateError('CONFIG_USAGE', `${module} exports two host tools named ${twice}.`)
+  if (twice !== undefined)
+    throw new TollgateError('CONFIG_USAGE', `${module} exports two host tools named ${twice}.`)
   return tools
 }
 
@@ -40,6 +44,8 @@ const importModule = async (module: string, path: string): Promise<Record<string
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new TollgateError('CONFIG_USAGE', `The module of host tools ${module} cannot be loaded: ${why}`, { cause })
+    throw new TollgateError('CONFIG_USAGE', `The module of host tools ${module} cannot be loaded: ${why}`, {
+      cause,
+    })
   }
 }

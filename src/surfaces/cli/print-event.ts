@@ -18,10 +18,13 @@ export const eventLines = (event: RunEvent, terminal: Terminal): string[] => {
   switch (event.kind) {
     case 'call': {
       const { op, subject = '', verdict, code, gate } = event
-      const why = code === undefined ? '' : ` ${printable(code)}${gate === undefined ? '' : ` (${printable(gate)})`}`
+      const why =
+        code === undefined ? '' : ` ${printable(code)}${gate === undefined ? '' : ` (${printable(gate)})`}`
       const said = err.paint(formatOfVerdict({ verdict, code }), `${verdict}${why}`)
       const what = clip(`${printable(op)} ${printable(subject)}`, err.columns - 24)
-      return [`${err.paint('dim', `call ${event.seq}`)} ${what} ${said} ${err.paint('dim', formatMs(event.ms))}`]
+      return [
+        `${err.paint('dim', `call ${event.seq}`)} ${what} ${said} ${err.paint('dim', formatMs(event.ms))}`,
+      ]
     }
     case 'approval':
       return [`${err.paint('yellow', 'approval')} ${printable(event.state)}: ${printable(event.op)}`]

@@ -8,16 +8,18 @@ const TEXT_SIZE_MAX = 600
 /** What explains a refusal or a failure; shared by single calls and whole runs. */
 export type Reason = Partial<Record<'message' | 'rule' | 'hint' | 'change', string | undefined>>
 
-/** One line for each part of a reason that is known. */
-export const reasonLines = (reason: Reason, style: Style, indent: string): string[] => {
+/** One line for each part of a reason that is known. `hintName` introduces the hint. */
+export const reasonLines = (reason: Reason, style: Style, indent: string, hintName = 'instead'): string[] => {
   const parts = [
     ['why', reason.message],
     ['rule', reason.rule],
-    ['instead', reason.hint],
+    [hintName, reason.hint],
     ['change', reason.change],
   ] as const
   return parts.flatMap(([name, text]) =>
-    text === undefined ? [] : [`${indent}${style.paint('dim', name.padEnd(8))} ${printable(cut(text, TEXT_SIZE_MAX))}`],
+    text === undefined
+      ? []
+      : [`${indent}${style.paint('dim', name.padEnd(8))} ${printable(cut(text, TEXT_SIZE_MAX))}`],
   )
 }
 

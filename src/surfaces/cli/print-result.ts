@@ -50,14 +50,20 @@ const valueLines = (result: RunResult): string[] => {
   const text = JSON.stringify(result.value ?? null, null, 2)
   const lines = printableLines(text.slice(0, VALUE_SIZE_MAX)).slice(0, VALUE_LINES_MAX)
   const whole = lines.join('\n').length >= text.length
-  return [...lines, ...(whole ? [] : [`… [cut, ${text.length} characters in all; --json prints everything]`])].map((line) => `  ${line}`)
+  return [
+    ...lines,
+    ...(whole ? [] : [`… [cut, ${text.length} characters in all; --json prints everything]`]),
+  ].map((line) => `  ${line}`)
 }
 
 const errorLines = ({ error }: RunResult, style: Style): string[] => {
   if (error === undefined) return []
   const gate = error.gate === undefined ? '' : ` at the gate ${error.gate}`
   const op = error.op === undefined ? '' : ` of ${printable(error.op)}`
-  const stack = error.stack === undefined ? [] : printableLines(cut(error.stack, VALUE_SIZE_MAX)).slice(0, STACK_LINES_MAX)
+  const stack =
+    error.stack === undefined
+      ? []
+      : printableLines(cut(error.stack, VALUE_SIZE_MAX)).slice(0, STACK_LINES_MAX)
   return [
     `  ${style.paint('red', error.code)}${gate}${op}`,
     ...reasonLines(error, style, '  '),
@@ -65,21 +71,34 @@ const errorLines = ({ error }: RunResult, style: Style): string[] => {
   ]
 }
 
+const DECISIONS: Readonly<Record<RunResult['approvals'][number]['state'], string>> = {
+  approved: 'approved, not used',
+  used: 'approved and used',
+  denied: 'refused',
+  expired: 'expired',
+  unavailable: 'nobody to ask',
+}
+
 const approvalLines = (result: RunResult): string[] =>
   result.approvals.map(({ state, op, subject, by, reason }) => {
     const who = by === undefined ? '' : ` by ${printable(cut(by, 100))}`
     const why = reason === undefined ? '' : `: ${printable(cut(reason, 300))}`
-    return `  ${state}${who}  ${printable(op)} ${printable(cut(subject, 300))}${why}`
+    return `  ${DECISIONS[state]}${who}  ${printable(op)} ${printable(cut(subject, 300))}${why}`
   })
 
 const alertLines = (result: RunResult, style: Style): string[] =>
   result.costAlerts.map((threshold) =>
-    style.paint('yellow', `  passed ${Math.round(threshold * 100)}% of ${formatUsd(result.usage.limits.costUsd)}`),
+    style.paint(
+      'yellow',
+      `  passed ${Math.round(threshold * 100)}% of ${formatUsd(result.usage.limits.costUsd)}`,
+    ),
   )
 
 /** Remarks of a policy, at most 20 of them. */
 export const warningLines = (warnings: readonly string[], style: Style): string[] => {
-  const lines = warnings.slice(0, WARNINGS_MAX).map((warning) => style.paint('yellow', `  ${printable(cut(warning, 600))}`))
+  const lines = warnings
+    .slice(0, WARNINGS_MAX)
+    .map((warning) => style.paint('yellow', `  ${printable(cut(warning, 600))}`))
   return warnings.length > WARNINGS_MAX ? [...lines, `  and ${warnings.length - WARNINGS_MAX} more`] : lines
 }
 

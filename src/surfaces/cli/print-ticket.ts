@@ -40,7 +40,9 @@ const HOST_LIKE = /[\p{L}\p{N}\p{M}_-]+(?:[.\u3002\uff0e\uff61][\p{L}\p{N}\p{M}_
 
 /** Host names with letters outside ASCII, each with its punycode: look-alikes show themselves there. */
 const foreignHosts = (fields: readonly Field[]): string[] => {
-  const names = new Set(fields.flatMap(({ text }) => text.slice(0, FULL_FIELD_SIZE_MAX).match(HOST_LIKE) ?? []))
+  const names = new Set(
+    fields.flatMap(({ text }) => text.slice(0, FULL_FIELD_SIZE_MAX).match(HOST_LIKE) ?? []),
+  )
   return [...names].filter((name) => /[^ -~]/u.test(name)).slice(0, HOSTS_MAX)
 }
 
@@ -48,12 +50,20 @@ const foreignHosts = (fields: readonly Field[]): string[] => {
  * A ticket as a human judges it, made by the host from the data that will be executed: bounded, one field a line, every
  * line behind a bar that guest text cannot leave. Longer values are cut with a mark.
  */
-export const renderTicket = (ticket: Ticket, style: Style, nowMs: number, options: { full?: boolean } = {}): RenderedTicket => {
-  const [fieldsMax, fieldSizeMax] = options.full ? [FULL_FIELDS_MAX, FULL_FIELD_SIZE_MAX] : [FIELDS_MAX, FIELD_SIZE_MAX]
+export const renderTicket = (
+  ticket: Ticket,
+  style: Style,
+  nowMs: number,
+  options: { full?: boolean } = {},
+): RenderedTicket => {
+  const [fieldsMax, fieldSizeMax] = options.full
+    ? [FULL_FIELDS_MAX, FULL_FIELD_SIZE_MAX]
+    : [FIELDS_MAX, FIELD_SIZE_MAX]
   const found = fieldsOf(ticket.request, fieldsMax + 1)
   const fields = found.slice(0, fieldsMax)
   const wasCut = found.length > fieldsMax || fields.some(({ text }) => text.length > fieldSizeMax)
-  const fact = (name: string, text: string): string => `${style.paint('dim', name.padEnd(9))} ${printable(text)}`
+  const fact = (name: string, text: string): string =>
+    `${style.paint('dim', name.padEnd(9))} ${printable(text)}`
   const body = [
     fact('op', ticket.op),
     fact('does', cut(ticket.subject, 600)),
@@ -64,10 +74,16 @@ export const renderTicket = (ticket: Ticket, style: Style, nowMs: number, option
     fact('expires', `in ${formatMs(Math.max(0, ticket.expiresAtMs - nowMs))}`),
     fact('digest', ticket.digest),
     style.paint('dim', 'request'),
-    ...fields.map(({ path, text }) => `  ${printable(cut(path || 'value', PATH_SIZE_MAX))} = ${printable(cut(text, fieldSizeMax))}`),
+    ...fields.map(
+      ({ path, text }) =>
+        `  ${printable(cut(path || 'value', PATH_SIZE_MAX))} = ${printable(cut(text, fieldSizeMax))}`,
+    ),
     ...(found.length > fieldsMax ? [`  … [cut after ${fieldsMax} fields]`] : []),
     ...foreignHosts(fields).map((name) =>
-      style.paint('yellow', `  look twice: ${printable(name)} is ${domainToASCII(name) || 'not a host name'}`),
+      style.paint(
+        'yellow',
+        `  look twice: ${printable(name)} is ${domainToASCII(name) || 'not a host name'}`,
+      ),
     ),
   ]
   const edge = style.paint('yellow', '│')

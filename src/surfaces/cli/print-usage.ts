@@ -12,7 +12,13 @@ export const bar = (fraction: number, style: Style): string => {
   return style.paint(format, '█'.repeat(filled)) + style.paint('dim', '░'.repeat(BAR_CELLS - filled))
 }
 
-const meterLine = (name: string, used: number, limit: number, show: (value: number) => string, style: Style): string => {
+const meterLine = (
+  name: string,
+  used: number,
+  limit: number,
+  show: (value: number) => string,
+  style: Style,
+): string => {
   const fraction = limit > 0 ? used / limit : 0
   const percent = `${Math.round(fraction * 100)}%`.padStart(4)
   return `  ${name.padEnd(8)}${bar(fraction, style)} ${percent}  ${show(used)} of ${show(limit)}`

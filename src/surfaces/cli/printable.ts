@@ -16,7 +16,8 @@ const escapeOne = (character: string): string =>
   NAMED[character] ?? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 
 /** One line in which every character can be seen; what cannot is escaped as `\n` or `\u{202e}`. */
-export const printable = (text: string): string => text.replace(HIDDEN, escapeOne).replace(PILED_MARKS, escapeOne)
+export const printable = (text: string): string =>
+  text.replace(HIDDEN, escapeOne).replace(PILED_MARKS, escapeOne)
 
 /** Like {@link printable}, but line feeds divide the text into lines. */
 export const printableLines = (text: string): string[] =>

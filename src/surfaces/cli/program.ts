@@ -9,17 +9,27 @@ import { addRunsCommand } from './runs-command.ts'
 import type { Terminal } from './terminal.ts'
 
 const STATE_DEFAULT = '.tollgate'
+const HELP_COLUMNS_MAX = 110
 
 const EXIT_CODES = `
 Exit codes:
-  0 done   1 the tool failed   2 bad usage or policy   3 denied   4 limit   5 approval refused
+  0 done   1 the tool failed   2 bad usage or policy   3 denied   4 limit   5 approval refused or expired
   6 upstream   7 replay or idempotency   8 waiting for approval   9 broken audit   70 internal   130 cancelled`
 
 /** Release of the package, from its package.json. */
 const releaseOf = (): string => {
   const path = findPackageJSON(import.meta.url)
   const manifest: unknown = path === undefined ? undefined : JSON.parse(readFileSync(path, 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown'
+}
+
+/** The folder that --state or TOLLGATE_STATE names; an empty variable is as good as none. */
+const stateFolderOf = (program: Command): string => {
+  const { state } = program.opts<{ state?: string }>()
+  const isUnset = state === undefined || (state === '' && program.getOptionValueSource('state') === 'env')
+  return isUnset ? STATE_DEFAULT : state
 }
 
 /** All commands, and the invocation that the one which runs fills in. Errors of usage are thrown, never printed here. */
@@ -27,7 +37,7 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
   const program = new Command('tollgate')
   const invocation: Invocation = {
     terminal,
-    stateFolder: () => program.opts<{ state?: string }>().state ?? STATE_DEFAULT,
+    stateFolder: () => stateFolderOf(program),
     exit: 0,
   }
   program
@@ -39,7 +49,15 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
         .createOption('--state <folder>', `folder of the state (default "${STATE_DEFAULT}")`)
         .env('TOLLGATE_STATE'),
     )
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      helpWidth: Math.min(HELP_COLUMNS_MAX, terminal.out.columns),
+      showGlobalOptions: true,
+      // Those of the program only: what a command between takes, its own help tells.
+      visibleGlobalOptions: (command) =>
+        command === program ? [] : program.options.filter(({ hidden }) => !hidden),
+    })
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
     .configureOutput({
       writeOut: (text) => (terminal.json ? terminal.printJson({ text }) : terminal.write(text)),
       writeErr: (text) => (terminal.json ? undefined : terminal.note([text.trimEnd()])),
@@ -47,7 +65,7 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
       outputError: () => undefined,
     })
     .exitOverride()
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('afterAll', EXIT_CODES)
   addRunCommand(program, invocation)
   addPolicyCommands(program, invocation)
   addRunsCommand(program, invocation)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { TollgateError } from '../../index.ts'
+import { assertReadable, unreadable } from './readable-file.ts'
 
 /** Read from a pipe at most; the library's own bound of an input is tighter. */
 const STDIN_BYTES_MAX = 16 * 1024 * 1024
@@ -16,10 +17,11 @@ export const readInput = async (option: string | undefined): Promise<unknown> =>
 }
 
 const readText = async (path: string): Promise<string> => {
+  await assertReadable('input file', path)
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new TollgateError('CONFIG_FILE_UNREADABLE', `The input file ${path} cannot be read.`, { cause })
+    throw unreadable('input file', path, cause)
   }
 }
 
@@ -29,7 +31,8 @@ const readAll = async (stream: AsyncIterable<Buffer | string>): Promise<string> 
   for await (const chunk of stream) {
     const buffer = Buffer.from(chunk)
     bytes += buffer.length
-    if (bytes > STDIN_BYTES_MAX) throw new TollgateError('CONFIG_INPUT_INVALID', `stdin holds more than ${STDIN_BYTES_MAX} bytes.`)
+    if (bytes > STDIN_BYTES_MAX)
+      throw new TollgateError('CONFIG_INPUT_INVALID', `stdin holds more than ${STDIN_BYTES_MAX} bytes.`)
     chunks.push(buffer)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -15,7 +15,8 @@ const isUsageError = (error: unknown): error is Error & { code: string; exitCode
 const asKnownError = (error: unknown): TollgateError => {
   if (isTollgateError(error)) return error
   if (isUsageError(error)) {
-    const message = error.code === 'commander.help' ? 'No command was named.' : error.message.replace(/^error: /, '')
+    const message =
+      error.code === 'commander.help' ? 'No command was named.' : error.message.replace(/^error: /, '')
     return new TollgateError('CONFIG_USAGE', message, { hint: HELP_COMMAND })
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -29,13 +30,15 @@ const errorLines = (error: TollgateError, terminal: Terminal): string[] => {
   return [
     `${terminal.err.paint(['bold', 'red'], `✖ ${error.code}`)} ${first}`,
     ...rest,
-    ...reasonLines({ rule, hint, change }, terminal.err, '  '),
+    ...reasonLines({ rule, hint, change }, terminal.err, '  ', 'try'),
   ]
 }
 
 /** The whole stack of a defect, for whoever reports it. */
 const defectLines = (code: Code, cause: unknown): string[] =>
-  code === 'INTERNAL_ERROR' && cause instanceof Error ? printableLines(cut(cause.stack ?? '', MESSAGE_SIZE_MAX)) : []
+  code === 'INTERNAL_ERROR' && cause instanceof Error
+    ? printableLines(cut(cause.stack ?? '', MESSAGE_SIZE_MAX))
+    : []
 
 /** Tells an error that ended a command, as one JSON document or to people, and returns the exit code. */
 export const reportError = (caught: unknown, terminal: Terminal): number => {

@@ -14,8 +14,15 @@ export type ReportOptions = {
  * The result block of a run with its table of calls, as text without a last line feed. `records` are those of the run
  * (`gate.audit.read({ runId })`). Everything that came from the guest is made printable.
  */
-export const formatReport = (result: RunResult, records: readonly AuditRecord[], options: ReportOptions = {}): string => {
+export const formatReport = (
+  result: RunResult,
+  records: readonly AuditRecord[],
+  options: ReportOptions = {},
+): string => {
   const preset = styleOf(process.stdout, process.env)
-  const style = createStyle({ colours: options.colours ?? preset.colours, columns: options.columns ?? preset.columns })
+  const style = createStyle({
+    colours: options.colours ?? preset.colours,
+    columns: options.columns ?? preset.columns,
+  })
   return resultLines(result, records, style).join('\n')
 }

@@ -10,6 +10,7 @@ import { loadTools } from './load-tools.ts'
 import { eventLines } from './print-event.ts'
 import { resultLines } from './print-result.ts'
 import { readInput } from './read-input.ts'
+import { assertReadable } from './readable-file.ts'
 import type { Terminal } from './terminal.ts'
 
 type RunCommandOptions = {
@@ -35,7 +36,11 @@ export const addRunCommand = (program: Command, invocation: Invocation): void =>
     .option('--principal <name>', 'on whose behalf the tool runs')
     .option('--idempotency-key <key>', 'names this run, so that repeating it does not repeat its effects')
     .addOption(new Option('--code <source>', 'source of the tool, instead of a file'))
-    .action(acting(invocation, (tool: string | undefined, options: RunCommandOptions) => runTool(tool, options, invocation)))
+    .action(
+      acting(invocation, (tool: string | undefined, options: RunCommandOptions) =>
+        runTool(tool, options, invocation),
+      ),
+    )
   withExample(
     command,
     `tollgate run examples/add/tool.ts --policy examples/add/policy.yaml --input '{"a":2,"b":3}'`,
@@ -43,12 +48,19 @@ export const addRunCommand = (program: Command, invocation: Invocation): void =>
   )
 }
 
-const runTool = async (file: string | undefined, options: RunCommandOptions, invocation: Invocation): Promise<number> => {
+const runTool = async (
+  file: string | undefined,
+  options: RunCommandOptions,
+  invocation: Invocation,
+): Promise<number> => {
   const { terminal } = invocation
   const program = programOf(file, options.code)
+  if (file !== undefined) await assertReadable('tool', file)
   const tools = options.tools === undefined ? [] : await loadTools(options.tools)
   const policy =
-    options.policy === undefined ? definePolicy({}, { tools }) : await loadPolicyFile(options.policy, { tools })
+    options.policy === undefined
+      ? definePolicy({}, { tools })
+      : await loadPolicyFile(options.policy, { tools })
   if (options.policy === undefined) terminal.note(['no policy: the tool holds no capability'])
   const input = await readInput(options.input)
   return supervise(invocation, tools, async (gate, signal) => {
@@ -61,7 +73,8 @@ const runTool = async (file: string | undefined, options: RunCommandOptions, inv
       ...(options.principal !== undefined && { principal: options.principal }),
       ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
       // After `--input -` the terminal is at its end and cannot answer.
-      ...(terminal.canAsk && options.input !== '-' && { approve: createApprovalPrompt(terminal, process.stdin) }),
+      ...(terminal.canAsk &&
+        options.input !== '-' && { approve: createApprovalPrompt(terminal, process.stdin) }),
       onEvent: (event) => terminal.note(eventLines(event, terminal)),
     })
     await printRun(gate, result, terminal)

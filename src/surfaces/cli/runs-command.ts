@@ -33,12 +33,18 @@ export const addRunsCommand = (program: Command, invocation: Invocation): void =
   withExample(show, 'tollgate runs show RUN --json')
 }
 
-const listRuns = async (options: { task?: string; limit: number }, invocation: Invocation): Promise<number> => {
+const listRuns = async (
+  options: { task?: string; limit: number },
+  invocation: Invocation,
+): Promise<number> => {
   const { terminal } = invocation
   await using gate = await openExistingState(invocation.stateFolder())
   const results = await gate.runs.list(options)
   if (terminal.json) terminal.printJson(results)
-  else terminal.print(results.length === 0 ? ['no runs'] : tableLines(COLUMNS, results.map(cellsOf), terminal.out, ''))
+  else
+    terminal.print(
+      results.length === 0 ? ['no runs'] : tableLines(COLUMNS, results.map(cellsOf), terminal.out, ''),
+    )
   return EXIT_DONE
 }
 
@@ -46,7 +52,9 @@ const showRun = async (runId: string, invocation: Invocation): Promise<number> =
   await using gate = await openExistingState(invocation.stateFolder())
   const result = await gate.runs.get(runId)
   if (result === undefined) {
-    throw new TollgateError('CONFIG_USAGE', `There is no run ${runId} in this state.`, { hint: 'tollgate runs' })
+    throw new TollgateError('CONFIG_USAGE', `There is no run ${runId} in this state.`, {
+      hint: 'tollgate runs',
+    })
   }
   await printRun(gate, result, invocation.terminal)
   return EXIT_DONE
@@ -64,7 +72,10 @@ const COLUMNS: readonly Column[] = [
 
 const cellsOf = (result: RunResult): Cell[] => [
   { text: printable(result.runId) },
-  { text: result.status, format: result.status === 'done' ? 'green' : result.status === 'failed' ? 'red' : 'yellow' },
+  {
+    text: result.status,
+    format: result.status === 'done' ? 'green' : result.status === 'failed' ? 'red' : 'yellow',
+  },
   { text: result.error?.code ?? '' },
   { text: String(result.usage.calls) },
   { text: formatMs(result.usage.wallMs) },

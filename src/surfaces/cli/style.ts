@@ -21,7 +21,8 @@ export const createStyle = (options: { colours?: boolean; columns?: number | und
   return {
     colours,
     columns: Math.max(COLUMNS_MIN, columns),
-    paint: (format, text) => (colours && text !== '' ? styleText(format, text, { validateStream: false }) : text),
+    paint: (format, text) =>
+      colours && text !== '' ? styleText(format, text, { validateStream: false }) : text,
   }
 }
 

@@ -23,7 +23,9 @@ const widthsOf = (columns: readonly Column[], rows: readonly (readonly Cell[])[]
   const total = natural.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1)
   const excess = total - room
   if (excess <= 0) return natural
-  return natural.map((width, at) => (columns[at]?.flexible ? Math.max(FLEXIBLE_COLUMNS_MIN, width - excess) : width))
+  return natural.map((width, at) =>
+    columns[at]?.flexible ? Math.max(FLEXIBLE_COLUMNS_MIN, width - excess) : width,
+  )
 }
 
 const pad = (text: string, width: number, align: Column['align']): string => {
@@ -32,7 +34,12 @@ const pad = (text: string, width: number, align: Column['align']): string => {
 }
 
 /** Lines of a table under a dim head. Every row has as many cells as there are columns. */
-export const tableLines = (columns: readonly Column[], rows: readonly (readonly Cell[])[], style: Style, indent = '  '): string[] => {
+export const tableLines = (
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  style: Style,
+  indent = '  ',
+): string[] => {
   const widths = widthsOf(columns, rows, style.columns - indent.length)
   const line = (cells: readonly Cell[]): string =>
     columns

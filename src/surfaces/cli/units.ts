@@ -29,4 +29,5 @@ export const formatUsd = (usd: number): string => {
 /** `1 call`, `2 calls`. */
 export const formatCount = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`
 
-const trimmed = (value: number): string => (value < 100 ? value.toFixed(1).replace(/\.0$/, '') : String(Math.round(value)))
+const trimmed = (value: number): string =>
+  value < 100 ? value.toFixed(1).replace(/\.0$/, '') : String(Math.round(value))

@@ -56,10 +56,14 @@ describe('an entry of human_in_loop asks', () => {
     expect(asks(pattern, method, url)).toBe(false)
   })
 
-  it.each(['send_email', 'http.BREW', 'http.POST api company.com', 'https.POST', 'http.POST a.*.com', 'db.write'])(
-    '%s speaks of something else',
-    (pattern) => {
-      expect(grant.actionPattern(pattern)).toBeUndefined()
-    },
-  )
+  it.each([
+    'send_email',
+    'http.BREW',
+    'http.POST api company.com',
+    'https.POST',
+    'http.POST a.*.com',
+    'db.write',
+  ])('%s speaks of something else', (pattern) => {
+    expect(grant.actionPattern(pattern)).toBeUndefined()
+  })
 })

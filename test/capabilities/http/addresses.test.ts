@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { isSameAddress, judgeAddresses, readNetwork, type Network } from '../../../src/capabilities/http/address.ts'
+import {
+  isSameAddress,
+  judgeAddresses,
+  readNetwork,
+  type Network,
+} from '../../../src/capabilities/http/address.ts'
 import { problemsOf } from './granting.ts'
 
 const networks = (...texts: string[]): Network[] =>
@@ -63,16 +68,28 @@ describe('without private_networks only public addresses may be dialled', () => 
     expect(judgeAddresses([address], [])).toMatchObject({ address })
   })
 
-  it.each(['', '1', '127.1', '0177.0.0.1', '0x7f.1', '2130706433', '010.0.0.1', '1.2.3.4 ', 'localhost', 'fe80::1%eth0', '93.184.216.034'])(
-    'what a socket could read in another way is no address: %j',
-    (text) => {
-      expect(judgeAddresses([text], [])).toEqual({ address: 'unreadable', range: 'malformed' })
+  it.each([
+    '',
+    '1',
+    '127.1',
+    '0177.0.0.1',
+    '0x7f.1',
+    '2130706433',
+    '010.0.0.1',
+    '1.2.3.4 ',
+    'localhost',
+    'fe80::1%eth0',
+    '93.184.216.034',
+  ])('what a socket could read in another way is no address: %j', (text) => {
+    expect(judgeAddresses([text], [])).toEqual({ address: 'unreadable', range: 'malformed' })
+  })
+
+  it.each(['93.184.216.34', '1.1.1.1', '2606:2800:220:1::1', '2a00:1450:4001::200e'])(
+    '%s may be dialled',
+    (address) => {
+      expect(judgeAddresses([address], [])).toBeUndefined()
     },
   )
-
-  it.each(['93.184.216.34', '1.1.1.1', '2606:2800:220:1::1', '2a00:1450:4001::200e'])('%s may be dialled', (address) => {
-    expect(judgeAddresses([address], [])).toBeUndefined()
-  })
 })
 
 describe('every address of a name is judged', () => {
@@ -86,19 +103,27 @@ describe('every address of a name is judged', () => {
     const listed = networks('10.0.0.0/8')
     expect(judgeAddresses(['10.0.0.1', '10.1.2.3'], listed)).toBeUndefined()
     expect(judgeAddresses(['93.184.216.34'], listed)).toBeUndefined()
-    expect(judgeAddresses(['10.0.0.1', '93.184.216.34'], listed)).toMatchObject({ range: expect.stringContaining('mix') as string })
+    expect(judgeAddresses(['10.0.0.1', '93.184.216.34'], listed)).toMatchObject({
+      range: expect.stringContaining('mix') as string,
+    })
   })
 
   it('a listed network opens nothing beside it', () => {
     expect(judgeAddresses(['127.0.0.1'], networks('127.0.0.0/8'))).toBeUndefined()
     expect(judgeAddresses(['::1'], networks('127.0.0.0/8'))).toMatchObject({ address: '::1' })
-    expect(judgeAddresses(['128.0.0.1', '10.0.0.1'], networks('127.0.0.0/8'))).toMatchObject({ address: '10.0.0.1' })
+    expect(judgeAddresses(['128.0.0.1', '10.0.0.1'], networks('127.0.0.0/8'))).toMatchObject({
+      address: '10.0.0.1',
+    })
     expect(judgeAddresses(['10.0.0.2'], networks('10.0.0.1'))).toMatchObject({ address: '10.0.0.2' })
   })
 
   it('an IPv4 address in IPv6 form is never dialled, not even when a wide network would hold it', () => {
-    expect(judgeAddresses(['::ffff:127.0.0.1'], networks('127.0.0.0/8'))).toMatchObject({ address: '::ffff:127.0.0.1' })
-    expect(judgeAddresses(['::ffff:10.0.0.1'], networks('::/8'))).toMatchObject({ address: '::ffff:10.0.0.1' })
+    expect(judgeAddresses(['::ffff:127.0.0.1'], networks('127.0.0.0/8'))).toMatchObject({
+      address: '::ffff:127.0.0.1',
+    })
+    expect(judgeAddresses(['::ffff:10.0.0.1'], networks('::/8'))).toMatchObject({
+      address: '::ffff:10.0.0.1',
+    })
   })
 })
 
@@ -123,9 +148,12 @@ describe('private_networks', () => {
     expect(problemsOf({ private_networks: [network] }).join()).toContain(problem)
   })
 
-  it.each(['10.0.0.0/8', '127.0.0.1', '127.0.0.1/32', 'fd00::/8', '::1/128', 'fe80::/10'])('%s loads', (network) => {
-    expect(problemsOf({ private_networks: [network] })).toEqual([])
-  })
+  it.each(['10.0.0.0/8', '127.0.0.1', '127.0.0.1/32', 'fd00::/8', '::1/128', 'fe80::/10'])(
+    '%s loads',
+    (network) => {
+      expect(problemsOf({ private_networks: [network] })).toEqual([])
+    },
+  )
 })
 
 it('an address is the same in every spelling of a socket', () => {

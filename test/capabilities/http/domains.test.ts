@@ -42,12 +42,19 @@ describe('a domain that grants more than it seems is refused at load', () => {
     expect(problem(domain)).toContain(expected)
   })
 
-  it.each(['company.com', '*.company.com', '*.company.co.uk', '*.me.github.io', 'COMPANY.com', 'http://company.com:8080', '[2606:2800:220:1::1]', 'localhost', 'a_b.company.com'])(
-    '%s loads',
-    (domain) => {
-      expect(problem(domain)).toBe('')
-    },
-  )
+  it.each([
+    'company.com',
+    '*.company.com',
+    '*.company.co.uk',
+    '*.me.github.io',
+    'COMPANY.com',
+    'http://company.com:8080',
+    '[2606:2800:220:1::1]',
+    'localhost',
+    'a_b.company.com',
+  ])('%s loads', (domain) => {
+    expect(problem(domain)).toBe('')
+  })
 })
 
 describe('a wildcard', () => {
@@ -66,8 +73,18 @@ describe('a wildcard', () => {
     ['a sub-domain further down', '*.company.com', 'a.b.c.d.company.com', undefined],
     ['not itself', '*.company.com', 'company.com', 'DENIED_DOMAIN'],
     ['not a longer name', '*.company.com', 'a.company.com.evil.io', 'DENIED_DOMAIN'],
-    ['not more than four labels: that is a message', '*.company.com', 'a.b.c.d.e.company.com', 'DENIED_DOMAIN'],
-    ['not more than 64 characters', '*.company.com', `${'a'.repeat(40)}.${'b'.repeat(40)}.company.com`, 'DENIED_DOMAIN'],
+    [
+      'not more than four labels: that is a message',
+      '*.company.com',
+      'a.b.c.d.e.company.com',
+      'DENIED_DOMAIN',
+    ],
+    [
+      'not more than 64 characters',
+      '*.company.com',
+      `${'a'.repeat(40)}.${'b'.repeat(40)}.company.com`,
+      'DENIED_DOMAIN',
+    ],
     ['what its owner owns', '*.amazonaws.com', 'sts.amazonaws.com', undefined],
     ['not what a stranger can own below it', '*.amazonaws.com', 'bucket.s3.amazonaws.com', 'DENIED_DOMAIN'],
     ['not a suffix below it', '*.amazonaws.com', 's3.amazonaws.com', 'DENIED_DOMAIN'],
@@ -77,7 +94,9 @@ describe('a wildcard', () => {
   })
 
   it('a name that nothing allows is told without asking anybody for it', () => {
-    const refusal = refusalOf(() => judgeUrl(grantOf({ allowed_domains: ['*.company.com'] }), 'https://c2VjcmV0.evil.io/'))
+    const refusal = refusalOf(() =>
+      judgeUrl(grantOf({ allowed_domains: ['*.company.com'] }), 'https://c2VjcmV0.evil.io/'),
+    )
     expect(refusal.code).toBe('DENIED_DOMAIN')
     expect(refusal.facts.hint).toContain('*.company.com')
   })
@@ -87,13 +106,15 @@ describe('the union of the entries is granted', () => {
   it('the first entry that allows the whole request decides', () => {
     const grant = grantOf({ allowed_domains: ['a.com', { domain: 'a.com', methods: ['GET', 'POST'] }] })
     expect(judgeUrl(grant, 'https://a.com/').request.entry).toBe(0)
-    expect(grant.judge('http.request', { method: 'POST', url: 'https://a.com/', redirect: 'follow' }).rule).toBe(
-      'permissions.http.allowed_domains[1]',
-    )
+    expect(
+      grant.judge('http.request', { method: 'POST', url: 'https://a.com/', redirect: 'follow' }).rule,
+    ).toBe('permissions.http.allowed_domains[1]')
   })
 
   it('an empty list grants nothing', () => {
-    expect(refusalOf(() => judgeUrl(grantOf({ allowed_domains: [] }), 'https://a.com/')).code).toBe('DENIED_DOMAIN')
+    expect(refusalOf(() => judgeUrl(grantOf({ allowed_domains: [] }), 'https://a.com/')).code).toBe(
+      'DENIED_DOMAIN',
+    )
     expect(refusalOf(() => judgeUrl(grantOf({}), 'https://a.com/')).code).toBe('DENIED_DOMAIN')
   })
 })

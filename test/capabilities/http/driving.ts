@@ -1,7 +1,15 @@
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { onTestFinished } from 'vitest'
-import type { Driver, Judgement, Outcome, PerformContext, Quota, ResolvedSecret, SecretSigner } from '../../../src/capabilities/capability.ts'
+import type {
+  Driver,
+  Judgement,
+  Outcome,
+  PerformContext,
+  Quota,
+  ResolvedSecret,
+  SecretSigner,
+} from '../../../src/capabilities/capability.ts'
 import { openHttpDriver } from '../../../src/capabilities/http/driver.ts'
 import type { HttpGrant } from '../../../src/capabilities/http/grant.ts'
 import type { HttpAnswer } from '../../../src/capabilities/http/ops.ts'
@@ -20,7 +28,12 @@ export type Setting = {
 }
 
 /** How one call is made beside its arguments. */
-export type Calling = { signal?: AbortSignal; draw?: (quota: Quota) => void; asks?: (judgement: Judgement) => boolean; key?: string }
+export type Calling = {
+  signal?: AbortSignal
+  draw?: (quota: Quota) => void
+  asks?: (judgement: Judgement) => boolean
+  key?: string
+}
 
 /** A driver under test, and what it asked of the world. */
 export type Driving = {
@@ -34,7 +47,12 @@ export type Driving = {
 }
 
 /** A secret that was resolved. */
-export const secret = (name: string, value: string, signer: SecretSigner = { kind: 'bearer' }, hosts?: readonly string[]): ResolvedSecret => ({
+export const secret = (
+  name: string,
+  value: string,
+  signer: SecretSigner = { kind: 'bearer' },
+  hosts?: readonly string[],
+): ResolvedSecret => ({
   name,
   value,
   signer,
@@ -42,7 +60,13 @@ export const secret = (name: string, value: string, signer: SecretSigner = { kin
 })
 
 /** Opens a driver that ends with its test. */
-export function drive({ document, resolve = () => ['127.0.0.1'], dial, secrets = [], extraCa }: Setting): Driving {
+export function drive({
+  document,
+  resolve = () => ['127.0.0.1'],
+  dial,
+  secrets = [],
+  extraCa,
+}: Setting): Driving {
   const [resolved, dialled, drawn]: [string[], string[], Quota[]] = [[], [], []]
   const powers: HttpPowers = {
     resolve: async (name) => {
@@ -58,7 +82,12 @@ export function drive({ document, resolve = () => ['127.0.0.1'], dial, secrets =
   const secretHosts = new Map(secrets.map(({ name }) => [name, undefined]))
   const grant = grantOf({ private_networks: ['127.0.0.0/8'], ...document }, { secretHosts })
   const byName = new Map(secrets.map((one) => [one.name, one]))
-  const driver = openHttpDriver(grant, powers, { powers, principal: 'local', runId: 'run-1', secrets: byName })
+  const driver = openHttpDriver(grant, powers, {
+    powers,
+    principal: 'local',
+    runId: 'run-1',
+    secrets: byName,
+  })
   onTestFinished(() => driver.close())
   return {
     grant,
@@ -96,7 +125,8 @@ export async function failureOf(call: Promise<unknown>): Promise<TollgateError> 
 }
 
 /** The text of an answer's body. */
-export const textOf = ({ value: { body } }: { value: HttpAnswer }): string => ('text' in body ? body.text : `base64:${body.base64}`)
+export const textOf = ({ value: { body } }: { value: HttpAnswer }): string =>
+  'text' in body ? body.text : `base64:${body.base64}`
 
 /** The first value of a header of an answer. */
 export const headerOf = ({ value: { headers } }: { value: HttpAnswer }, name: string): string | undefined =>

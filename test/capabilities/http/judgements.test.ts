@@ -4,7 +4,12 @@ import { entryGrant, environment, grantOf, judge, judgeUrl, problemsOf, refusalO
 describe('what is judged is what is performed', () => {
   it('one frozen object of JSON data, the same for the same arguments', () => {
     const grant = entryGrant({ domain: 'a.com', methods: ['POST'] })
-    const args = { method: 'post', url: 'HTTPS://A.com:443/x?q#f', headers: { Accept: 'a/b' }, body: { text: 'hello' } }
+    const args = {
+      method: 'post',
+      url: 'HTTPS://A.com:443/x?q#f',
+      headers: { Accept: 'a/b' },
+      body: { text: 'hello' },
+    }
     const { request } = judge(grant, args)
     expect(request).toEqual({
       method: 'POST',
@@ -21,7 +26,9 @@ describe('what is judged is what is performed', () => {
       entry: 0,
     })
     expect(judge(grant, args)).toEqual(judge(grant, structuredClone(args)))
-    expect(Object.isFrozen(request) && Object.isFrozen(request.headers[0]) && Object.isFrozen(request.body)).toBe(true)
+    expect(
+      Object.isFrozen(request) && Object.isFrozen(request.headers[0]) && Object.isFrozen(request.body),
+    ).toBe(true)
   })
 
   it('the guest shortens the timeout, never lengthens it', () => {
@@ -32,7 +39,9 @@ describe('what is judged is what is performed', () => {
 
   it('there is no other op', () => {
     const grant = grantOf({ allowed_domains: ['a.com'] })
-    expect(refusalOf(() => grant.judge('http.connect', { url: 'https://a.com' })).code).toBe('DENIED_NOT_GRANTED')
+    expect(refusalOf(() => grant.judge('http.connect', { url: 'https://a.com' })).code).toBe(
+      'DENIED_NOT_GRANTED',
+    )
   })
 })
 
@@ -45,7 +54,9 @@ describe('the subject', () => {
   })
 
   it('of two long URLs differs wherever they differ, for a standing approval goes by it', () => {
-    const subjects = ['a', 'b'].map((end) => judgeUrl(grant, `https://bücher.example/${'x'.repeat(2000)}${end}`).subject)
+    const subjects = ['a', 'b'].map(
+      (end) => judgeUrl(grant, `https://bücher.example/${'x'.repeat(2000)}${end}`).subject,
+    )
     expect(new Set(subjects).size).toBe(2)
     expect(subjects.every((subject) => subject.length < 650)).toBe(true)
   })
@@ -54,23 +65,46 @@ describe('the subject', () => {
 describe('effect, categories and asking', () => {
   it('GET and HEAD read, the rest write, and a policy raises that', () => {
     const plain = entryGrant({ domain: 'a.com', methods: ['GET', 'POST'] })
-    expect(judge(plain, { url: 'https://a.com' })).toMatchObject({ effect: 'read', idempotency: 'idempotent' })
-    expect(judge(plain, { method: 'POST', url: 'https://a.com' })).toMatchObject({ effect: 'write', idempotency: 'at_most_once' })
-    const raised = entryGrant({ domain: 'a.com', methods: ['GET'], effect: 'irreversible', category: ['payment'], ask: 'always' })
-    expect(judgeUrl(raised, 'https://a.com')).toMatchObject({ effect: 'irreversible', categories: ['payment'], ask: 'always' })
+    expect(judge(plain, { url: 'https://a.com' })).toMatchObject({
+      effect: 'read',
+      idempotency: 'idempotent',
+    })
+    expect(judge(plain, { method: 'POST', url: 'https://a.com' })).toMatchObject({
+      effect: 'write',
+      idempotency: 'at_most_once',
+    })
+    const raised = entryGrant({
+      domain: 'a.com',
+      methods: ['GET'],
+      effect: 'irreversible',
+      category: ['payment'],
+      ask: 'always',
+    })
+    expect(judgeUrl(raised, 'https://a.com')).toMatchObject({
+      effect: 'irreversible',
+      categories: ['payment'],
+      ask: 'always',
+    })
   })
 
   it('a policy never lowers it', () => {
-    expect(problemsOf({ allowed_domains: [{ domain: 'a.com', methods: ['GET', 'POST'], effect: 'read' }] }).join()).toContain(
-      'never lowered',
-    )
+    expect(
+      problemsOf({ allowed_domains: [{ domain: 'a.com', methods: ['GET', 'POST'], effect: 'read' }] }).join(),
+    ).toContain('never lowered')
   })
 
   it('a keyed entry sends a key of the host, so the guest may not send one', () => {
     const entry = { domain: 'a.com', methods: ['POST'], idempotency: 'keyed', key_ttl_seconds: 60 }
-    expect(judge(entryGrant(entry), { method: 'POST', url: 'https://a.com' })).toMatchObject({ idempotency: 'keyed', keyTtlMs: 60_000 })
-    expect(problemsOf({ allowed_domains: [{ ...entry, headers: ['idempotency-key'] }] }).join()).toContain('set by the host')
-    expect(problemsOf({ allowed_domains: [{ domain: 'a.com', key_ttl_seconds: 60 }] }).join()).toContain('keyed')
+    expect(judge(entryGrant(entry), { method: 'POST', url: 'https://a.com' })).toMatchObject({
+      idempotency: 'keyed',
+      keyTtlMs: 60_000,
+    })
+    expect(problemsOf({ allowed_domains: [{ ...entry, headers: ['idempotency-key'] }] }).join()).toContain(
+      'set by the host',
+    )
+    expect(problemsOf({ allowed_domains: [{ domain: 'a.com', key_ttl_seconds: 60 }] }).join()).toContain(
+      'keyed',
+    )
   })
 })
 
@@ -79,20 +113,37 @@ describe('budgets', () => {
     const grant = entryGrant({ domain: '*.a.com', max_egress_kb: 1 }, { max_egress_kb: 2 })
     const [destination, entry, ...more] = judgeUrl(grant, 'https://secret.a.com/?q=1').quotas
     const amount = 'https://secret.a.com/?q=1'.length
-    expect(destination).toMatchObject({ meter: 'http.egress:*.a.com', amount, max: 2048, scope: 'run', code: 'LIMIT_EGRESS' })
-    expect(entry).toMatchObject({ amount, max: 1024, scope: 'run', rule: 'permissions.http.allowed_domains[0].max_egress_kb' })
+    expect(destination).toMatchObject({
+      meter: 'http.egress:*.a.com',
+      amount,
+      max: 2048,
+      scope: 'run',
+      code: 'LIMIT_EGRESS',
+    })
+    expect(entry).toMatchObject({
+      amount,
+      max: 1024,
+      scope: 'run',
+      rule: 'permissions.http.allowed_domains[0].max_egress_kb',
+    })
     expect(more).toEqual([])
   })
 
   it('a rate is a quota of its own', () => {
     const grant = entryGrant({ domain: 'a.com' }, { rate: { calls: 10, per_seconds: 2 } })
-    expect(judgeUrl(grant, 'https://a.com').quotas.at(-1)).toMatchObject({ amount: 1, max: 10, windowMs: 2000, code: 'LIMIT_RATE' })
+    expect(judgeUrl(grant, 'https://a.com').quotas.at(-1)).toMatchObject({
+      amount: 1,
+      max: 10,
+      windowMs: 2000,
+      code: 'LIMIT_RATE',
+    })
   })
 
   it('the worst case of the price has every redirect in it', () => {
     const prices = { ...environment().prices, httpCallMicroUsd: 5, egressMbMicroUsd: 1024 * 1024 }
     const url = 'https://a.com/'
-    const grant = (max: number): ReturnType<typeof grantOf> => grantOf({ allowed_domains: ['a.com'], max_redirects: max }, { prices })
+    const grant = (max: number): ReturnType<typeof grantOf> =>
+      grantOf({ allowed_domains: ['a.com'], max_redirects: max }, { prices })
     expect(judgeUrl(grant(0), url).costMicroUsd).toBe(5 + url.length)
     expect(judgeUrl(grant(2), url).costMicroUsd).toBe(5 + url.length + 2 * (url.length + 8192))
     expect(judge(grant(2), { url, redirect: 'manual' }).costMicroUsd).toBe(5 + url.length)
@@ -131,11 +182,17 @@ describe('secrets', () => {
 
   it('a secret that travels unencrypted is remarked', () => {
     const warnings: string[] = []
-    entryGrant({ domain: 'http://api.company.com', auth: 'company' }, {}, { secretHosts, warn: (path) => warnings.push(path) })
+    entryGrant(
+      { domain: 'http://api.company.com', auth: 'company' },
+      {},
+      { secretHosts, warn: (path) => warnings.push(path) },
+    )
     expect(warnings).toEqual(['permissions.http.allowed_domains[0].auth'])
   })
 
   it('the guest does not set what the host adds', () => {
-    expect(problemsOf({ allowed_domains: [{ domain: 'a.com', auth: 'any', headers: ['authorization'] }] }).join()).toContain('set by the host')
+    expect(
+      problemsOf({ allowed_domains: [{ domain: 'a.com', auth: 'any', headers: ['authorization'] }] }).join(),
+    ).toContain('set by the host')
   })
 })

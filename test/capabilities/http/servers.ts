@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -23,20 +24,28 @@ async function start(server: Server): Promise<Started> {
     socket.on('error', () => undefined)
     accepted.push(socket)
   })
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', resolve)
-  await promise
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   onTestFinished(async () => {
     for (const socket of accepted) socket.destroy()
-    await new Promise((done) => server.close(done))
+    server.close()
+    await once(server, 'close')
   })
   return {
     port: (server.address() as AddressInfo).port,
     accepted,
     async closed() {
-      await Promise.all(accepted.map(async (socket) => socket.closed || new Promise((done) => socket.once('close', done))))
+      await Promise.all(accepted.map(closeOf))
     },
   }
+}
+
+/** A socket that was reset is closed too. */
+function closeOf(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (socket.closed) resolve()
+  else socket.once('close', () => resolve())
+  return promise
 }
 
 /** An HTTP server. */
@@ -61,9 +70,27 @@ export async function makeCertificate(names: string): Promise<Certificate> {
   const folder = await mkdtemp(join(tmpdir(), 'tollgate-cert-'))
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   try {
-    const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=tollgate test']
+    const options = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=tollgate test',
+    ]
     await promisify(execFile)('openssl', [
-      'req', '-x509', ...options, '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert,
+      'req',
+      '-x509',
+      ...options,
+      '-addext',
+      `subjectAltName=${names}`,
+      '-keyout',
+      key,
+      '-out',
+      cert,
     ])
     return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
   } finally {

@@ -47,7 +47,12 @@ describe('the result block', () => {
   })
 
   test('an error shows code, gate and the stack of the tool', () => {
-    const error = { code: 'GUEST_THREW', message: 'boom', retryable: false, stack: 'Error: boom\n  at tool.js:3:1' } as const
+    const error = {
+      code: 'GUEST_THREW',
+      message: 'boom',
+      retryable: false,
+      stack: 'Error: boom\n  at tool.js:3:1',
+    } as const
     const text = show(sampleResult({ status: 'failed', error }))
     expect(text).toContain('✖ failed')
     expect(text).toContain('GUEST_THREW')
@@ -55,8 +60,12 @@ describe('the result block', () => {
   })
 
   test('warnings, cost alerts and approvals have their sections', () => {
-    const approvals = [{ ticketId: 't', op: 'tools.send_email', subject: 'send_email', state: 'denied', by: 'alice' } as const]
-    const text = show(sampleResult({ approvals, warnings: ['human_in_loop[1] names nothing known'], costAlerts: [0.5] }))
+    const approvals = [
+      { ticketId: 't', op: 'tools.send_email', subject: 'send_email', state: 'denied', by: 'alice' } as const,
+    ]
+    const text = show(
+      sampleResult({ approvals, warnings: ['human_in_loop[1] names nothing known'], costAlerts: [0.5] }),
+    )
     expect(text).toContain('denied by alice')
     expect(text).toContain('names nothing known')
     expect(text).toContain('passed 50% of $0.10')
@@ -66,7 +75,9 @@ describe('the result block', () => {
     const hostile = '\u001b[2J\u202e\u009b31m'
     const error = { code: 'GUEST_THREW', message: hostile, retryable: false, stack: hostile } as const
     const records = [sampleRecord(1, { ...DENIED, subject: hostile, hint: hostile, op: hostile })]
-    const text = show(sampleResult({ value: { [hostile]: hostile } }), records) + show(sampleResult({ status: 'failed', error }))
+    const text =
+      show(sampleResult({ value: { [hostile]: hostile } }), records) +
+      show(sampleResult({ status: 'failed', error }))
     expect(/[\u001b\u009b\u202e]/.test(text)).toBe(false)
   })
 

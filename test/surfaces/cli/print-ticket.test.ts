@@ -27,12 +27,20 @@ const ticketOf = (request: unknown, more: Partial<Ticket> = {}): Ticket => ({
   ...more,
 })
 
-const linesOf = (ticket: Ticket, full = false): readonly string[] => renderTicket(ticket, plain, NOW_MS, { full }).lines
+const linesOf = (ticket: Ticket, full = false): readonly string[] =>
+  renderTicket(ticket, plain, NOW_MS, { full }).lines
 
 describe('a ticket at the terminal', () => {
   test('shows op, effect, rule, price, expiry, digest and one field of the request a line', () => {
     const text = linesOf(ticketOf({ to: ['bob@example.com'], body: 'hello' })).join('\n')
-    for (const part of ['tools.send_email', 'irreversible, message', 'human_in_loop[0]', 'at most $0.001', 'in 60 s', 'd'.repeat(64)]) {
+    for (const part of [
+      'tools.send_email',
+      'irreversible, message',
+      'human_in_loop[0]',
+      'at most $0.001',
+      'in 60 s',
+      'd'.repeat(64),
+    ]) {
       expect(text).toContain(part)
     }
     expect(text).toContain('to[0] = "bob@example.com"')
@@ -66,7 +74,11 @@ describe('a ticket at the terminal', () => {
   })
 
   test('many fields are cut after forty', () => {
-    const rendered = renderTicket(ticketOf(Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`k${n}`, n]))), plain, NOW_MS)
+    const rendered = renderTicket(
+      ticketOf(Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`k${n}`, n]))),
+      plain,
+      NOW_MS,
+    )
     expect(rendered.wasCut).toBe(true)
     expect(rendered.lines.some((line) => line.includes('k39'))).toBe(true)
     expect(rendered.lines.some((line) => line.includes('k40'))).toBe(false)

@@ -27,7 +27,11 @@ export const sampleResult = (more: Partial<RunResult> = {}): RunResult => ({
   ...more,
 })
 
-export const sampleRecord = (n: number, facts: AuditRecord['facts'], event: AuditRecord['event'] = 'call'): AuditRecord => ({
+export const sampleRecord = (
+  n: number,
+  facts: AuditRecord['facts'],
+  event: AuditRecord['event'] = 'call',
+): AuditRecord => ({
   runId: 'run-1',
   n,
   at: '2026-01-01T00:00:00.000Z',
