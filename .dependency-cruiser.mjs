@@ -142,7 +142,7 @@ const cage = [
   forbid(
     'cage-io-in-its-entries',
     'Only the launcher (host side) and the entry of the cage touch Node.',
-    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|profile)\\.ts$' },
+    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe)\\.ts$' },
     { path: CORE_IO, dependencyTypes: ['core'] },
   ),
   forbid(
@@ -155,13 +155,13 @@ const cage = [
     'inside-knows-no-launcher',
     'What runs in the cage is not what starts it.',
     { path: '^src/cage/(main|isolate|meter)\\.ts$' },
-    { path: '^src/cage/(launch|profile)\\.ts$' },
+    { path: '^src/cage/(launch|parts|boxes|probe)\\.ts$' },
   ),
   forbid(
     'host-knows-the-launcher',
     'The host starts cages; it never loads what runs in them.',
     { path: '^src/', pathNot: '^src/(cage|build)/' },
-    { path: '^src/cage/', pathNot: '^src/cage/launch\\.ts$' },
+    { path: '^src/cage/', pathNot: '^src/cage/(launch|parts|probe|tiers)\\.ts$' },
   ),
 ]
 

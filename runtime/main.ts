@@ -2,7 +2,7 @@
  * The kernel: everything that runs in an isolate before the tool does. The order below is the order of events. Importing it
  * captures the built-ins; `open` turns the bare realm into the guest's; the tool's code comes last.
  */
-import { SEGMENT_END, type KernelExports, type Send } from './abi/inside.ts'
+import type { KernelExports, Send } from './abi/inside.ts'
 import type { StubManifest } from './abi/ops.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
 import { installClock, type Clock } from './kernel/clock.ts'
@@ -12,6 +12,7 @@ import { lockdown } from './kernel/lockdown.ts'
 import { JSONParse } from './kernel/primordials.ts'
 import { runProgram } from './kernel/program.ts'
 import { installRandom, type Reseed } from './kernel/random.ts'
+import { endSegment } from './kernel/segment.ts'
 import { closeStacks } from './kernel/stacks.ts'
 import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
 import { installTimers } from './kernel/timers.ts'
@@ -25,11 +26,6 @@ let input: unknown
 let capabilities: StubTree
 let tool: object | undefined
 let begun = false
-
-const endSegment = (): never => {
-  // oxlint-disable-next-line typescript/only-throw-error -- a number has no getters: nothing of the guest is read when it is caught
-  throw SEGMENT_END
-}
 
 const runWhenReady = (): void => {
   if (!begun || tool === undefined) return

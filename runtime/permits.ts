@@ -4,30 +4,30 @@
  */
 export const PERMITTED_GLOBALS: readonly string[] = [
   // Values and functions of the language.
-  ...['globalThis', 'Infinity', 'NaN', 'undefined', 'isFinite', 'isNaN', 'parseFloat', 'parseInt'],
-  ...['decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent', 'escape', 'unescape'],
+  ['globalThis', 'Infinity', 'NaN', 'undefined', 'isFinite', 'isNaN', 'parseFloat', 'parseInt'],
+  ['decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent', 'escape', 'unescape'],
   // Classes. Function, ArrayBuffer and Date are the kernel's own editions; eval only throws.
-  ...['Object', 'Function', 'Array', 'Number', 'Boolean', 'String', 'Symbol', 'BigInt', 'Date', 'Promise'],
-  ...['RegExp', 'Proxy', 'eval', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Iterator'],
-  ...['DisposableStack', 'AsyncDisposableStack'],
-  ...['Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError'],
-  ...['URIError', 'SuppressedError'],
-  ...['ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array'],
-  ...['Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array'],
-  ...['Float16Array', 'Float32Array', 'Float64Array'],
+  ['Object', 'Function', 'Array', 'Number', 'Boolean', 'String', 'Symbol', 'BigInt', 'Date', 'Promise'],
+  ['RegExp', 'Proxy', 'eval', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Iterator'],
+  ['DisposableStack', 'AsyncDisposableStack'],
+  ['Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError'],
+  ['URIError', 'SuppressedError'],
+  ['ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array'],
+  ['Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array'],
+  ['Float16Array', 'Float32Array', 'Float64Array'],
   // Namespaces. Temporal.Now, Math.random and the default date of Intl are virtual.
-  ...['Math', 'JSON', 'Reflect', 'Intl', 'Temporal'],
+  ['Math', 'JSON', 'Reflect', 'Intl', 'Temporal'],
   // The kernel's own.
-  ...['console', 'performance', 'queueMicrotask'],
-  ...['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'],
-]
+  ['console', 'performance', 'queueMicrotask'],
+  ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'],
+].flat()
 
 /**
  * The same for the members of Intl. Missing on purpose: Segmenter and v8BreakIterator, whose memory the engine counts for
  * nobody.
  */
 export const PERMITTED_INTL: readonly PropertyKey[] = [
-  ...['getCanonicalLocales', 'supportedValuesOf', 'Collator', 'DateTimeFormat', 'DisplayNames'],
-  ...['DurationFormat', 'ListFormat', 'Locale', 'NumberFormat', 'PluralRules', 'RelativeTimeFormat'],
-  Symbol.toStringTag,
-]
+  ['getCanonicalLocales', 'supportedValuesOf', 'Collator', 'DateTimeFormat', 'DisplayNames'],
+  ['DurationFormat', 'ListFormat', 'Locale', 'NumberFormat', 'PluralRules', 'RelativeTimeFormat'],
+  [Symbol.toStringTag],
+].flat()

@@ -33,6 +33,7 @@ export const CODES = Object.freeze({
   CONFIG_USAGE: entry('operator', 2, 400, 'A function or a command was called with arguments that do not fit.', 'See the docstring, or the command with --help.'),
   CONFIG_NODE_UNFIT: entry('operator', 2, 500, 'This Node release cannot run Tollgate.', 'Use Node 24 or newer; Node 26 is what the project is tested with.'),
   CONFIG_ENGINE_UNSAFE: entry('operator', 2, 500, 'The installed isolated-vm has a known escape.', 'Install isolated-vm 7.0.1 or newer.'),
+  CONFIG_TIER_UNAVAILABLE: entry('operator', 2, 500, 'The hardening that was demanded cannot be had on this machine.', 'Install or set what the message names, or demand less; `tollgate doctor` shows every tier.'),
   CONFIG_STATE_UNUSABLE: entry('operator', 2, 500, 'The state folder cannot be opened or was written by a newer version.', 'Check its path, its permissions and the version of Tollgate.'),
 
   DENIED_NOT_GRANTED: entry('policy', 3, 403, 'The policy does not grant this op.', 'Grant it under permissions, if the tool should have it.'),

@@ -69,11 +69,7 @@ const closeCodeGeneration = (): void => {
 /** Buffers of a fixed size only: growing ones escape the engine's count of memory. */
 const closeResizableBuffers = (): void => {
   const prototype = ArrayBufferClass.prototype
-  const closed = function ArrayBuffer(
-    this: unknown,
-    length: unknown,
-    options?: { maxByteLength?: unknown },
-  ): object {
+  const closed = function (this: unknown, length: unknown, options?: { maxByteLength?: unknown }): object {
     if (new.target === undefined) throw new TypeErrorClass("Constructor ArrayBuffer requires 'new'")
     if (isObject(options) && options.maxByteLength !== undefined)
       throw new RangeErrorClass('Resizable buffers are not available')
@@ -88,6 +84,8 @@ const closeResizableBuffers = (): void => {
       Object.getOwnPropertyDescriptor(ArrayBufferClass, key) as PropertyDescriptor,
     )
   }
+  ObjectDefineProperty(closed, 'name', { value: 'ArrayBuffer' })
+  ObjectDefineProperty(closed, 'length', { value: 1 })
   ObjectDefineProperty(closed, 'prototype', { value: prototype, writable: false })
   define(prototype, 'constructor', closed)
   ReflectDeleteProperty(prototype, 'resize')

@@ -1,3 +1,4 @@
+import { TollgateError } from '../errors/tollgate-error.ts'
 import type { AuditRecord } from './record.ts'
 import { printable } from './printable.ts'
 import type { Redactor } from './redact.ts'
@@ -24,9 +25,25 @@ export function projectRecord(
   return JSON.stringify({ runId, n, at: new Date(atMs).toISOString(), event, facts: shown })
 }
 
-/** A stored record as the library hands it out. */
+/** A stored record as the library hands it out. Throws CONFIG_STATE_UNUSABLE for one that somebody made unreadable. */
 export const toAuditRecord = (record: string, previous: string, hash: string): AuditRecord => ({
-  ...(JSON.parse(record) as Omit<AuditRecord, 'prev' | 'hash'>),
+  ...parseRecord(record),
   prev: previous,
   hash,
 })
+
+const parseRecord = (record: string): Omit<AuditRecord, 'prev' | 'hash'> => {
+  try {
+    return JSON.parse(record) as Omit<AuditRecord, 'prev' | 'hash'>
+  } catch (cause) {
+    const hint = '`tollgate audit verify` names its position'
+    throw new TollgateError(
+      'CONFIG_STATE_UNUSABLE',
+      'A record of the audit cannot be read: it was changed.',
+      {
+        hint,
+        cause,
+      },
+    )
+  }
+}

@@ -1,83 +1,142 @@
+import { decodeJson, decodeOnce, type View } from './decoded-view.ts'
+import { formsOf, toLower } from './secret-forms.ts'
+
 /** Takes the secrets of a run out of what is handed out, written down or shown. */
 export type Redactor = {
   /** For plain text. */
   text(text: string): string
-  /** For JSON text: what replaces a secret inside a string leaves the JSON well-formed. */
+  /** For JSON text: each string in it is redacted as what it says, and the JSON stays well-formed. */
   json(text: string): string
 }
 
 /** A value that must not appear, and the name that stands for it. */
 export type Redaction = { readonly name: string; readonly value: string }
 
-/** Values shorter than this cannot be told from ordinary text; who configures them is refused (see src/run/secrets.ts). */
-export const SECRET_SIZE_MIN = 8
+type Needle = { readonly name: string; readonly form: string }
+/** A stretch of the original text that goes. */
+type Span = { readonly name: string; readonly from: number; readonly to: number }
 
-const escapePattern = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+/** Layers of escapes that are read: a web page in a JSON answer has two. */
+const LAYERS = 2
+const NUMBER = /-?\d[\d.eE+-]*/g
 
-/** The middle of a base64 encoding that is the same whatever stands around the bytes, for one of the three alignments. */
-function base64Core(bytes: Buffer, offset: number): string {
-  const shifted = Buffer.concat([Buffer.alloc(offset), bytes])
-  const encoded = shifted.toString('base64').replaceAll('=', '')
-  const firstWhole = Math.ceil((offset * 8) / 6)
-  const lastWhole = Math.floor((shifted.length * 8) / 6)
-  return encoded.slice(firstWhole, lastWhole)
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** A view, then the same with one layer of escapes read after another. */
+function* viewsFrom(first: View): Generator<View> {
+  let view: View | undefined = first
+  for (let layer = 0; view !== undefined; layer += 1) {
+    yield view
+    view = layer < LAYERS ? decodeOnce(view) : undefined
+  }
 }
 
-const urlSafe = (base64: string): string => base64.replaceAll('+', '-').replaceAll('/', '_')
-
-/** Encodings in which letters differ by case only where the encoding says so: hex digits and percent triplets. */
-function caselessForms(value: string): string[] {
-  const hex = Buffer.from(value).toString('hex')
-  const percent = encodeURIComponent(value)
-  const everyByte = hex.replaceAll(/../g, '%$&')
-  return [hex, percent, percent.replaceAll('%20', '+'), everyByte]
+function findIn({ text, offsets }: View, needles: readonly Needle[], found: Span[]): void {
+  const lower = toLower(text)
+  for (const { name, form } of needles) {
+    for (let at = lower.indexOf(form); at !== -1; at = lower.indexOf(form, at + form.length)) {
+      const to = at + form.length
+      found.push({ name, from: offsets?.[at] ?? at, to: offsets?.[to] ?? to })
+    }
+  }
 }
 
-function forms(value: string): { exact: string[]; caseless: string[] } {
-  const bytes = Buffer.from(value)
-  const cores = [0, 1, 2].map((offset) => base64Core(bytes, offset))
-  return { exact: [value, ...cores, ...cores.map(urlSafe)], caseless: caselessForms(value) }
+function find(first: View, needles: readonly Needle[]): Span[] {
+  const found: Span[] = []
+  for (const view of viewsFrom(first)) findIn(view, needles, found)
+  return found
 }
 
-const jsonForm = (text: string): string => JSON.stringify(text).slice(1, -1)
-
-/** One alternative that matches `text` with hex digits after `%`, or all of them in a hex text, in either case. */
-const anyCase = (text: string): string =>
-  escapePattern(text).replaceAll(/%[0-9a-fA-F]{2}|^[0-9a-f]+$/g, (digits) =>
-    digits.replaceAll(/[a-fA-F]/g, (digit) => `[${digit.toLowerCase()}${digit.toUpperCase()}]`),
-  )
-
-type Pattern = { readonly name: string; readonly source: string; readonly size: number }
-
-function compile(redactions: readonly Redaction[], isJson: boolean): (text: string) => string {
-  const patterns = redactions.flatMap(({ name, value }): Pattern[] => {
-    const { exact, caseless } = forms(value)
-    const shown = isJson
-      ? [...new Set([...exact, ...caseless].map(jsonForm))]
-      : [...exact, ...exact.map(jsonForm), ...caseless]
-    return [...new Set(shown)]
-      .filter((form) => form.length > 0)
-      .map((form) => ({
-        name,
-        source: caseless.includes(form) ? anyCase(form) : escapePattern(form),
-        size: form.length,
-      }))
-  })
-  if (patterns.length === 0) return (text) => text
-  // Longest first, so that no part of a longer form is left standing.
-  const ordered = patterns.toSorted((a, b) => b.size - a.size)
-  const expression = new RegExp(ordered.map(({ source }) => `(${source})`).join('|'), 'g')
-  return (text) =>
-    text.replaceAll(expression, (_found: string, ...groups: unknown[]) => {
-      const at = ordered.findIndex((_, index) => groups[index] !== undefined)
-      return `[redacted:${ordered[at]?.name ?? 'secret'}]`
-    })
+/** Puts a mark in the place of each stretch; stretches that overlap become one. */
+function replaceSpans(text: string, spans: readonly Span[]): string {
+  let result = ''
+  let end = 0
+  for (const { name, from, to } of spans.toSorted((a, b) => a.from - b.from || b.to - a.to)) {
+    if (from >= end) result += `${text.slice(end, from)}[redacted:${name}]`
+    end = Math.max(end, to)
+  }
+  return result + text.slice(end)
 }
+
+function redactText(text: string, needles: readonly Needle[]): string {
+  const found = find({ text, offsets: undefined }, needles)
+  return found.length === 0 ? text : replaceSpans(text, found)
+}
+
+/** The end of the string literal that begins at `from`, or the end of the text. */
+function literalEnd(json: string, from: number): number {
+  for (let at = from + 1; at < json.length; at += 1) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    if (code === BACKSLASH) at += 1
+  }
+  return json.length
+}
+
+/** What a string literal says; undefined when it is malformed. */
+function textOf(literal: string): string | undefined {
+  try {
+    return JSON.parse(literal) as string
+  } catch {
+    return undefined
+  }
+}
+
+/** A token is left as it is, byte for byte, unless a secret stands in it. */
+function redactLiteral(literal: string, needles: readonly Needle[]): string {
+  const said = textOf(literal)
+  if (said === undefined) return redactText(literal, needles)
+  const redacted = redactText(said, needles)
+  return redacted === said ? literal : JSON.stringify(redacted)
+}
+
+/** A number that is a secret becomes a string. */
+function redactNumber(number: string, needles: readonly Needle[]): string {
+  const redacted = redactText(number, needles)
+  return redacted === number ? number : JSON.stringify(redacted)
+}
+
+function redactTokens(json: string, needles: readonly Needle[]): string {
+  const pieces: string[] = []
+  for (let at = 0; at < json.length;) {
+    const quote = json.indexOf('"', at)
+    const between = json.slice(at, quote === -1 ? json.length : quote)
+    pieces.push(between.replaceAll(NUMBER, (number) => redactNumber(number, needles)))
+    if (quote === -1) break
+    at = literalEnd(json, quote)
+    pieces.push(redactLiteral(json.slice(quote, at), needles))
+  }
+  return pieces.join('')
+}
+
+/** Most JSON holds no secret: all its strings are searched at once, before each is on its own. */
+function redactJson(json: string, needles: readonly Needle[]): string {
+  const strings = decodeJson(json) ?? { text: json, offsets: undefined }
+  return find(strings, needles).length === 0 ? json : redactTokens(json, needles)
+}
+
+/** A flat record with every text in it redacted. */
+export const redactFields = <Fields extends object>(fields: Fields, redactor: Redactor): Fields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === 'string' ? redactor.text(value) : value,
+    ]),
+  ) as Fields
 
 /**
- * A redactor for some values: they are found raw, JSON-escaped, in hex, percent-encoded, and in base64 at any alignment. It
- * cannot find what the other side transformed otherwise (SOUNDNESS 21). Without values it returns what it is given.
+ * A redactor for some values. They are found raw, in hex and in base64 at any alignment, in either case, also where characters
+ * are percent-encoded or escaped as in JSON, JavaScript or HTML, or where lines are broken. It cannot find what the other side
+ * transformed otherwise (SOUNDNESS 21). Without values it returns what it is given.
  */
 export function createRedactor(redactions: readonly Redaction[]): Redactor {
-  return { text: compile(redactions, false), json: compile(redactions, true) }
+  const needles = redactions.flatMap(({ name, value }) =>
+    formsOf(value).map((form): Needle => ({ name, form })),
+  )
+  if (needles.length === 0) return { text: (text) => text, json: (json) => json }
+  return {
+    text: (text) => redactText(text, needles),
+    json: (json) => redactJson(json, needles),
+  }
 }

@@ -4,7 +4,8 @@ import { recordHash } from './chain.ts'
 import type { AuditVerdict } from './record.ts'
 
 type Problem = { runId?: string; position: number; message: string }
-type Run = { readonly rows: readonly EventRow[]; readonly finished: boolean }
+/** `result` is the text that the run's row holds, once the run is over. */
+type Run = { readonly rows: readonly EventRow[]; readonly result: string | undefined }
 
 /**
  * Recomputes every chain of the store and names the first position that does not fit. It proves consistency: someone who can
@@ -14,7 +15,7 @@ export function verifyAudit(store: Store): AuditVerdict {
   const links = store.journal.links()
   const runs = groupByRun(store)
   const records = [...runs.values()].reduce((sum, { rows }) => sum + rows.length, 0)
-  const problem = checkLinks(links) ?? checkRuns(runs) ?? checkHeads(links, runs)
+  const problem = checkLinks(links) ?? checkRuns(runs) ?? checkHeads(links, runs) ?? checkEnds(links, runs)
   const counts = { runs: runs.size, records }
   return problem === undefined
     ? { intact: true, ...counts, head: links.at(-1)?.hash ?? '' }
@@ -22,9 +23,9 @@ export function verifyAudit(store: Store): AuditVerdict {
 }
 
 function groupByRun(store: Store): Map<string, Run> {
-  const runs = new Map<string, { rows: EventRow[]; finished: boolean }>()
+  const runs = new Map<string, { rows: EventRow[]; result: string | undefined }>()
   for (const row of store.journal.read({})) {
-    const run = runs.get(row.runId) ?? { rows: [], finished: store.runs.get(row.runId)?.result !== undefined }
+    const run = runs.get(row.runId) ?? { rows: [], result: store.runs.get(row.runId)?.result }
     run.rows.push(row)
     runs.set(row.runId, run)
   }
@@ -52,58 +53,63 @@ function checkRuns(runs: ReadonlyMap<string, Run>): Problem | undefined {
   for (const [runId, { rows }] of runs) {
     let previous = ''
     for (const [position, row] of rows.entries()) {
-      if (row.n !== position)
-        return { runId, position, message: `record ${position} of run ${runId} is missing` }
-      if (row.hash !== recordHash(previous, row.record))
-        return { runId, position, message: `record ${position} of run ${runId} was changed` }
-      const salted = eventDigestOf(row)
-      if (salted !== undefined && salted !== sha256(row.event)) {
-        return {
-          runId,
-          position,
-          message: `the journal event behind record ${position} of run ${runId} was changed`,
-        }
-      }
+      const wrong = wrongWith(row, position, previous)
+      if (wrong !== undefined)
+        return { runId, position, message: `record ${position} of run ${runId} ${wrong}` }
       previous = row.hash
     }
   }
   return undefined
 }
 
-const eventDigestOf = (row: EventRow): string | undefined =>
-  (JSON.parse(row.record) as { facts: { event_sha256?: string } }).facts.event_sha256
+function wrongWith(row: EventRow, position: number, previous: string): string | undefined {
+  if (row.n !== position) return 'is missing or out of its place'
+  const facts = factsOf(row)
+  if (facts === undefined || row.hash !== recordHash(previous, row.record)) return 'was changed'
+  return facts.event_sha256 === sha256(row.event) ? undefined : 'has a journal event that was changed'
+}
 
-/** Each link names a head: the record that stood there then must stand there now, and a finished run must have both links and no tail. */
+type Digests = { readonly event_sha256?: unknown; readonly result_sha256?: unknown }
+
+/** Undefined for what is no record at all. */
+function factsOf({ record }: EventRow): Digests | undefined {
+  try {
+    return (JSON.parse(record) as { facts?: Digests } | null)?.facts
+  } catch {
+    return undefined
+  }
+}
+
+/** Each link names a head: the record that stood there then must stand there now. */
 function checkHeads(links: readonly ChainLink[], runs: ReadonlyMap<string, Run>): Problem | undefined {
-  const ended = new Set<string>()
-  const started = new Set<string>()
   for (const { runId, kind, head, records } of links) {
     const rows = runs.get(runId)?.rows ?? []
-    if (rows.length < records)
-      return { runId, position: rows.length, message: `record ${rows.length} of run ${runId} is missing` }
+    const problem = (position: number, what: string): Problem => ({
+      runId,
+      position,
+      message: `record ${position} of run ${runId} ${what}`,
+    })
+    if (rows.length < records) return problem(rows.length, 'is missing')
     if (rows[records - 1]?.hash !== head)
-      return {
-        runId,
-        position: records - 1,
-        message: `record ${records - 1} of run ${runId} is not the one that the state-wide chain names`,
-      }
-    if (kind === 'end' && rows.length !== records)
-      return {
-        runId,
-        position: records,
-        message: `record ${records} of run ${runId} was added after its end`,
-      }
-    ;(kind === 'end' ? ended : started).add(runId)
+      return problem(records - 1, 'is not the one that the state-wide chain names')
+    if (kind === 'end' && rows.length !== records) return problem(records, 'was added after its end')
   }
-  for (const [runId, { rows, finished }] of runs) {
-    if (!started.has(runId))
-      return { runId, position: 0, message: `run ${runId} is not in the state-wide chain` }
-    if (finished && !ended.has(runId))
-      return {
-        runId,
-        position: rows.length,
-        message: `the end of run ${runId} is missing from the state-wide chain`,
-      }
+  return undefined
+}
+
+/** A run stands in the state-wide chain with its start and, once it has a result, with its end; and the result is the one that was recorded. */
+function checkEnds(links: readonly ChainLink[], runs: ReadonlyMap<string, Run>): Problem | undefined {
+  const known = (wanted: ChainLink['kind']): ReadonlySet<string> =>
+    new Set(links.filter(({ kind }) => kind === wanted).map(({ runId }) => runId))
+  const [started, ended] = [known('start'), known('end')]
+  for (const [runId, { rows, result }] of runs) {
+    const problem = (position: number, message: string): Problem => ({ runId, position, message })
+    if (!started.has(runId)) return problem(0, `run ${runId} is not in the state-wide chain`)
+    if (ended.has(runId) !== (result !== undefined))
+      return problem(rows.length, `the end of run ${runId} is missing`)
+    const last = rows.at(-1)
+    if (result !== undefined && last !== undefined && factsOf(last)?.result_sha256 !== sha256(result))
+      return problem(rows.length - 1, `the result of run ${runId} was changed`)
   }
   return undefined
 }

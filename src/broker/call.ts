@@ -31,7 +31,8 @@ export type Call = RawCall & {
   value?: unknown
   granted?: { readonly op: GrantedOp; readonly grant: Grant }
   judgement?: Judgement
-  hold?: Hold
+  /** Open until it is settled or released. */
+  hold?: Hold | undefined
   ticket?: Ticket
   /** Set once the intent of an effect is durable: the scope of its receipt. */
   receiptScope?: string
@@ -68,6 +69,9 @@ export type BrokerEvent =
     }
   | { kind: 'cost_alert'; threshold: number; costMicroUsd: number; limitMicroUsd: number }
 
+/** Calls that wait or go on; they rest in the memory of the host. `argumentsSize` in UTF-16 code units. */
+export type Backlog = { readonly calls: number; readonly argumentsSize: number }
+
 /** The run that a call belongs to, as far as the broker needs it. Made by src/run. */
 export type BrokerRun = {
   readonly runId: string
@@ -90,19 +94,23 @@ export type BrokerRun = {
   readonly recording: Recording | undefined
   /** Calls in flight at once. */
   readonly slots: Semaphore
+  /** What is under way already, this call included. */
+  readonly backlog: Backlog
   /** Fires when the run ends, for whatever reason. */
   readonly signal: AbortSignal
   driver(capability: string): Driver
   readonly redactor: Redactor
   /** Keeps the ledger of a task that outlives the run, before an effect that draws on it. */
   keepLedger(): void
+  /** Keeps it within some milliseconds, for calls that change nothing but the ledger. */
+  keepLedgerSoon(): void
   now(): number
   /** Runs `work` with the clocks of the run stopped: waiting for a human is not billed. */
   waitForHuman<T>(work: () => Promise<T>): Promise<T>
   /** Hands the answer to the guest; drops it when the run is over. Journal and delivery are adjacent, so their orders agree. */
   deliver(seq: number, answer: Answer): void
-  /** Ends the run with the refusal of call `seq`. */
-  end(seq: number): void
+  /** Ends the run with a refusal. */
+  end(error: ErrorRecord): void
   /** Remembers why a call was refused, for the error that the guest may leave uncaught. */
   refused(seq: number, error: ErrorRecord): void
   emit(event: BrokerEvent): void

@@ -9,8 +9,8 @@ type Meter = {
 
 /** A reservation of the worst case of one call. Ends by exactly one of settle and release; further ends do nothing. */
 export type Hold = {
-  /** Draws on more while the work goes on. Throws the quota's code. */
-  draw(quota: Quota): void
+  /** Draws on more while the work goes on. Throws the quota's code, always so once the hold has ended. */
+  draw(quota: Quota, nowMs: number): void
   /** Charges what was held; `costMicroUsd` replaces the worst case of the price when the real one is known. */
   settle(costMicroUsd?: number): void
   /** Gives everything back: the work did not happen. */
@@ -55,9 +55,9 @@ export class Ledger {
     return this.#meters.get(name)?.used ?? 0
   }
 
-  /** Charges at once, without a hold and without a refusal; for what already happened (CPU time, a tool that cost more than it said). */
+  /** Charges at once, without a hold and without a refusal; for what already happened (CPU time). */
   charge(name: string, amount: number): void {
-    this.#meter(name).used += amount
+    this.#meter(name).used += spendable(amount, 0)
   }
 
   /** Checks a draw and takes it as held. Throws the quota's code. */
@@ -96,14 +96,16 @@ export class Ledger {
       for (const { meter, quota } of taken) {
         if (quota.windowMs !== undefined) continue
         meter.held -= quota.amount
-        if (charge) meter.used += quota.meter === COST_METER ? (costMicroUsd ?? quota.amount) : quota.amount
+        if (!charge) continue
+        meter.used += quota.meter === COST_METER ? spendable(costMicroUsd, quota.amount) : quota.amount
       }
     }
-    const draw = (quota: Quota): void => {
-      taken.push({ meter: this.#take(quota, owner, nowMs), quota })
+    const draw = (quota: Quota, atMs: number): void => {
+      if (!open) throw refusal(quota, quota.max)
+      taken.push({ meter: this.#take(quota, owner, atMs), quota })
     }
     try {
-      for (const quota of quotas) draw(quota)
+      for (const quota of quotas) draw(quota, nowMs)
     } catch (error) {
       end(false)
       throw error
@@ -114,11 +116,18 @@ export class Ledger {
   /** Thresholds (fractions of the limit) that the spent cost has reached and that were not reported before. */
   newCostAlerts(thresholds: readonly number[], limitMicroUsd: number): number[] {
     const spent = this.used(COST_METER)
+    // A product of fractions may lie a hair above the whole number that is meant.
+    const isReached = (threshold: number): boolean => spent >= Math.ceil(threshold * limitMicroUsd - 1e-6)
     const reached = thresholds.filter(
-      (threshold) => spent >= threshold * limitMicroUsd && spent > 0 && !this.#alerted.has(threshold),
+      (threshold) => spent > 0 && isReached(threshold) && !this.#alerted.has(threshold),
     )
     for (const threshold of reached) this.#alerted.add(threshold)
     return reached
+  }
+
+  /** Drops the meters that a run had to itself; the run is over. */
+  forget(owner: string): void {
+    for (const name of this.#meters.keys()) if (name.startsWith(`${owner}/`)) this.#meters.delete(name)
   }
 
   /** A run begins or goes on: the task's time passes while at least one of its runs does. */
@@ -144,6 +153,10 @@ export class Ledger {
     return { meters, alerted: [...this.#alerted], activeMs: this.activeMs(nowMs) }
   }
 }
+
+/** An amount that can be added up. What is none (a driver's defect) must not make a meter count nothing for ever. */
+const spendable = (amount: number | undefined, otherwise: number): number =>
+  amount !== undefined && Number.isFinite(amount) && amount >= 0 ? amount : otherwise
 
 function waitMs(recent: readonly [number, number][], quota: Quota, nowMs: number): number {
   const oldest = recent[0]?.[0] ?? nowMs

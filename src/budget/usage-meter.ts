@@ -7,6 +7,7 @@ export type OpUsage = {
   costMicroUsd: number
 }
 
+/** Adds up what one run consumes; for its result, not for its limits. */
 export class UsageMeter {
   /** Every call that was counted, refused ones too. */
   calls = 0

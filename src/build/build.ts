@@ -1,17 +1,18 @@
-/** Bundles the kernel into one text, and the cage with that text inside into dist/cage/main.js. Run after tsc. */
+/** Bundles kernel and watchdog into texts, and the cage with those texts inside into dist/cage/main.mjs. Run after tsc. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleCage, bundleKernel } from './bundle.ts'
+import { bundleCage, bundleKernel, bundleWatchdog } from './bundle.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 // The compiled copy of this file lies one folder deeper.
 const checkout = root.endsWith('dist') ? join(root, '..') : root
 
 try {
-  const kernel = await bundleKernel(checkout)
-  const cage = await bundleCage(checkout, kernel)
-  mkdirSync(join(checkout, 'dist', 'cage'), { recursive: true })
-  writeFileSync(join(checkout, 'dist', 'cage', 'main.js'), cage)
+  const texts = { kernel: await bundleKernel(checkout), watchdog: await bundleWatchdog(checkout) }
+  const folder = join(checkout, 'dist', 'cage')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'main.mjs'), await bundleCage(checkout, texts))
+  writeFileSync(join(folder, 'self-attack.mjs'), await bundleCage(checkout, texts, 'self-attack.ts'))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1

@@ -58,20 +58,53 @@ export const bundleKernel = async (checkout: string, parts: BundleParts = {}): P
   return result.outputFiles[0]?.text ?? ''
 }
 
-/** Bundles src/cage/main.ts, with the kernel's text inside it, into one module for Node; isolated-vm stays a dependency. */
-export const bundleCage = async (checkout: string, kernel: string): Promise<string> => {
+/** The addon is loaded from the path that the launcher passes on: in its box a cage finds no package. */
+const ADDON_MODULE =
+  'const holder = { exports: {} }; process.dlopen(holder, process.argv[2]); export default holder.exports.ivm'
+
+const addon: Plugin = {
+  name: 'addon',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^isolated-vm$/ }, ({ path }) => ({ path, namespace: 'addon' }))
+    bundler.onLoad({ filter: /.*/, namespace: 'addon' }, () => ({ contents: ADDON_MODULE, loader: 'js' }))
+  },
+}
+
+/** Texts that the cage's entry carries inside itself. */
+export type CageTexts = { readonly kernel: string; readonly watchdog: string }
+
+const bundleForNode = async (
+  entry: string,
+  format: 'esm' | 'cjs',
+  define: Readonly<Record<string, string>>,
+): Promise<string> => {
   const result = await build({
-    entryPoints: [join(checkout, 'src', 'cage', 'main.ts')],
+    entryPoints: [entry],
     bundle: true,
     write: false,
-    format: 'esm',
+    format,
     platform: 'node',
     target: 'node24',
     charset: 'utf8',
     legalComments: 'none',
-    external: ['isolated-vm'],
-    define: { KERNEL_SOURCE: JSON.stringify(kernel) },
+    plugins: [addon],
+    define,
     logLevel: 'silent',
   })
   return result.outputFiles[0]?.text ?? ''
 }
+
+/** Bundles what runs in the thread beside the loop; a script, for that is what a thread takes as text. */
+export const bundleWatchdog = (checkout: string): Promise<string> =>
+  bundleForNode(join(checkout, 'src', 'cage', 'watchdog.ts'), 'cjs', {})
+
+/** Bundles an entry of src/cage, with the texts inside it, into one module for Node that imports nothing else. */
+export const bundleCage = (
+  checkout: string,
+  { kernel, watchdog }: CageTexts,
+  entry = 'main.ts',
+): Promise<string> =>
+  bundleForNode(join(checkout, 'src', 'cage', entry), 'esm', {
+    KERNEL_SOURCE: JSON.stringify(kernel),
+    WATCHDOG_SOURCE: JSON.stringify(watchdog),
+  })

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import type { Command, Option } from 'commander'
 import { createProgram } from '../surfaces/cli/program.ts'
 import { openTerminal } from '../surfaces/cli/terminal.ts'
 import { table } from './docs-sections.ts'
@@ -17,14 +17,20 @@ const argumentsOf = (command: Command): string =>
   command.registeredArguments.map((one) => (one.required ? ` <${one.name()}>` : ` [${one.name()}]`)).join('')
 
 const optionRows = (command: Command): string[][] =>
-  command.options.filter(({ hidden }) => !hidden).map((option) => [`\`${option.flags}\``, option.description])
+  command.options.filter(({ hidden }) => !hidden).map((option) => [`\`${option.flags}\``, meaningOf(option)])
+
+const meaningOf = ({ description, envVar, defaultValue }: Option): string => {
+  const isTold = description.includes('default') || defaultValue === undefined || Array.isArray(defaultValue)
+  const preset = isTold ? '' : `; default ${String(defaultValue)}`
+  return `${description}${preset}${envVar === undefined ? '' : `; also the variable \`${envVar}\``}`
+}
 
 const row = (command: Command): string[] => [
   `\`${fullName(command)}${argumentsOf(command)}\``,
   command.description(),
   optionRows(command)
-    .map(([flags, description]) => `${flags} ${description}`)
-    .join('; '),
+    .map(([flags, meaning]) => `${flags} ${meaning}`)
+    .join('<br>'),
 ]
 
 /** The command reference, from the very program that parses the arguments and prints --help. */

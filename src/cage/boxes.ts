@@ -10,8 +10,12 @@ export type CageParts = {
   readonly addon: string
   /** Shared libraries that Node was linked with: where the loader looks for each, and the file that is there. */
   readonly libraries: readonly { readonly path: string; readonly file: string }[]
-  /** Major version of that Node; what its permission model covers depends on it. */
-  readonly nodeMajor: number
+  /** The host runs as root, so rights must be taken away that others never had. */
+  readonly isRoot: boolean
+  /** Node's own permission model stands before the box; without it an attack meets the box alone. */
+  readonly hasPermissions: boolean
+  /** A further argument for the entry. */
+  readonly argument?: string
   /** `strict`: no machine code is made from guest code, at seven to nine times the cost of numeric loops. */
   readonly isJitless: boolean
 }
@@ -37,26 +41,67 @@ const NO_NEW_RIGHTS = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL'] as co
 type Paths = Pick<CageParts, 'nodePath' | 'entry' | 'addon'>
 
 /** Node with its permission model: it may read its own entry and its own memory use, and load one addon; the entry then drops that right. */
-function nodeCommand({ nodePath, entry, addon }: Paths, { isJitless }: CageParts): string[] {
-  const readable = [entry, addon, '/proc/self/statm', '/proc/self/stat'].map((path) => `--allow-fs-read=${path}`)
+function nodeCommand({ nodePath, entry, addon }: Paths, parts: CageParts): string[] {
+  const { isJitless, hasPermissions, argument } = parts
+  const readable = [entry, addon, '/proc/self/statm', '/proc/self/stat'].map(
+    (path) => `--allow-fs-read=${path}`,
+  )
   return [
-    nodePath, '--no-warnings', '--permission', '--allow-addons', '--allow-worker', ...readable,
-    ...(isJitless ? ['--jitless'] : []), entry, addon,
+    nodePath,
+    '--no-warnings',
+    ...(hasPermissions ? ['--permission', '--allow-addons', '--allow-worker', ...readable] : []),
+    ...(isJitless ? ['--jitless'] : []),
+    entry,
+    addon,
+    ...(argument === undefined ? [] : [argument]),
   ]
 }
 
 const [prlimit, ...rlimits] = RLIMITS
 const [setpriv, ...noNewRights] = NO_NEW_RIGHTS
 
+const NO_CAPABILITIES = ['--bounding-set=-all', '--inh-caps=-all'] as const
+
 function process(parts: CageParts): Box {
-  return { command: setpriv, args: [...noNewRights, prlimit, ...rlimits, ...nodeCommand(parts, parts)], env: ENVIRONMENT }
+  return {
+    command: setpriv,
+    args: [
+      ...noNewRights,
+      ...(parts.isRoot ? NO_CAPABILITIES : []),
+      prlimit,
+      ...rlimits,
+      ...nodeCommand(parts, parts),
+    ],
+    env: ENVIRONMENT,
+  }
 }
 
 function namespaces(parts: CageParts): Box {
-  const inner = [setpriv, ...noNewRights, '--bounding-set=-all', '--inh-caps=-all', prlimit, ...rlimits, ...nodeCommand(parts, parts)]
-  const spaces = ['--user', '--map-root-user', '--net', '--pid', '--ipc', '--mount', '--mount-proc', '--fork', '--kill-child=SIGKILL']
+  const inner = [
+    setpriv,
+    ...noNewRights,
+    ...NO_CAPABILITIES,
+    prlimit,
+    ...rlimits,
+    ...nodeCommand(parts, parts),
+  ]
+  const spaces = [
+    '--user',
+    '--map-root-user',
+    '--net',
+    '--pid',
+    '--ipc',
+    '--mount',
+    '--mount-proc',
+    '--fork',
+    '--kill-child=SIGKILL',
+  ]
   // A shell is process 1: there SIGKILL to oneself would be ignored.
-  return { command: 'unshare', args: [...spaces, '--', 'sh', '-c', '"$@"; exit $?', 'cage', ...inner], env: ENVIRONMENT }
+  return {
+    command: 'unshare',
+    args: [...spaces, '--', 'sh', '-c', '"$@"; exit $?', 'cage', ...inner],
+    env: ENVIRONMENT,
+  }
 }
 
 const inside: Paths = { nodePath: '/cage/node', entry: '/cage/main.mjs', addon: '/cage/isolated-vm.node' }
@@ -64,12 +109,37 @@ const inside: Paths = { nodePath: '/cage/node', entry: '/cage/main.mjs', addon: 
 function bubblewrap(parts: CageParts, filter: Uint8Array): Box {
   const bind = (from: string, to: string): string[] => ['--ro-bind', from, to]
   const args = [
-    '--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--disable-userns',
-    '--die-with-parent', '--new-session', '--uid', NOBODY, '--gid', NOBODY, '--cap-drop', 'ALL', '--clearenv',
+    '--unshare-user',
+    '--unshare-pid',
+    '--unshare-net',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--unshare-cgroup-try',
+    '--disable-userns',
+    '--die-with-parent',
+    '--new-session',
+    '--uid',
+    NOBODY,
+    '--gid',
+    NOBODY,
+    '--cap-drop',
+    'ALL',
+    '--clearenv',
     ...Object.entries(ENVIRONMENT).flatMap(([name, value]) => ['--setenv', name, value]),
     ...parts.libraries.flatMap(({ path, file }) => bind(file, path)),
-    ...bind(parts.nodePath, inside.nodePath), ...bind(parts.entry, inside.entry), ...bind(parts.addon, inside.addon),
-    '--proc', '/proc', '--remount-ro', '/', '--chdir', '/', '--seccomp', '4', '--', ...nodeCommand(inside, parts),
+    ...bind(parts.nodePath, inside.nodePath),
+    ...bind(parts.entry, inside.entry),
+    ...bind(parts.addon, inside.addon),
+    '--proc',
+    '/proc',
+    '--remount-ro',
+    '/',
+    '--chdir',
+    '/',
+    '--seccomp',
+    '4',
+    '--',
+    ...nodeCommand(inside, parts),
   ]
   return { command: setpriv, args: [...noNewRights, prlimit, ...rlimits, 'bwrap', ...args], env: {}, filter }
 }

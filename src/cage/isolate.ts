@@ -6,6 +6,7 @@ import {
   type KernelExports,
   type Send,
 } from '../../runtime/abi/inside.ts'
+import type { Guard } from './guard.ts'
 
 /** How a stretch of guest code ended. */
 export type SegmentEnd =
@@ -58,11 +59,13 @@ export class GuestIsolate {
   readonly #deliver: ivm.Reference<KernelExports['deliver']>
   #tool: ivm.Module | undefined
   #segmentMs = 1
+  readonly #guard: Guard
   /** Receives what the kernel sends. Must not throw and must not keep the guest waiting. */
   onSend: Send = () => undefined
 
-  constructor(memoryMb: number, code: KernelCode) {
+  constructor(memoryMb: number, code: KernelCode, guard: Guard) {
     this.memoryMb = memoryMb
+    this.#guard = guard
     this.#isolate = new ivm.Isolate({ memoryLimit: memoryMb })
     this.#context = this.#isolate.createContextSync()
     code.run(this.#isolate, this.#context)
@@ -147,6 +150,7 @@ export class GuestIsolate {
 
   #segment(work: () => void): SegmentEnd {
     const startMs = performance.now()
+    this.#guard.enter(this.#segmentMs)
     try {
       work()
     } catch (error) {
@@ -156,6 +160,8 @@ export class GuestIsolate {
       // A guest may throw an error with these words, but it cannot make the time pass.
       if (message === TIMED_OUT && performance.now() - startMs >= this.#segmentMs) return { end: 'timeout' }
       return { end: 'threw', error }
+    } finally {
+      this.#guard.leave()
     }
     return { end: 'ended' }
   }

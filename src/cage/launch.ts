@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { findPackageJSON } from 'node:module'
+import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { dirname, join } from 'node:path'
+import { constants } from 'node:os'
 import { FRAME_BYTES_MAX, type CageFrame, type HostFrame } from '../../runtime/abi/frames.ts'
 import { isTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { checkCageFrame } from './check.ts'
 import { encodeFrame, FrameReader } from './port.ts'
-import { cageProfile, type CageOptions } from './profile.ts'
+import { boxFor } from './boxes.ts'
+import { gatherParts } from './parts.ts'
+import type { Tier } from './tiers.ts'
 
 const STDERR_TAIL_SIZE_MAX = 4_096
 const UNREAD_BYTES_MAX = 2 * FRAME_BYTES_MAX
@@ -21,7 +22,10 @@ export type CageExit = {
 
 /** A running cage. Assign the three handlers before the next turn of the event loop; nothing arrives earlier. */
 export interface Cage {
+  /** The process that was started: Node itself, or what launched it. Its end is the end of all. */
   readonly pid: number
+  /** Node's own process, as the host sees it. Ask once the cage is ready. */
+  nodePid(): number
   /** Queues a frame; never blocks. A cage that stops reading breaches once twice FRAME_BYTES_MAX is waiting. */
   send(frame: HostFrame, segments?: readonly string[]): void
   /** Whether the host's process may end while this cage lives. */
@@ -38,29 +42,61 @@ export interface Cage {
   onExit: (exit: CageExit) => void
 }
 
-const defaultEntry = (): string => {
-  const manifest = findPackageJSON(import.meta.url)
-  if (manifest === undefined)
-    throw new TollgateError('INTERNAL_CAGE_START', 'The folder of the package cannot be found.', {
-      gate: 'cage',
-    })
-  return join(dirname(manifest), 'dist', 'cage', 'main.js')
+/** How a cage is started. */
+export type CageOptions = {
+  /** The bundled entry. Default: dist/cage/main.mjs of this package. */
+  readonly entry?: string
+  /** Default: T1, which every Linux has. */
+  readonly tier?: Tier
+  /** No machine code from guest code: `security.profile: strict`. */
+  readonly isStrict?: boolean
+  /** False only to see what the box holds back by itself. */
+  readonly hasPermissions?: boolean
+  /** A further argument for the entry. */
+  readonly argument?: string
 }
 
-const startProcess = (options: CageOptions): ChildProcess => {
-  const entry = options.entry ?? defaultEntry()
-  if (!existsSync(entry))
-    throw new TollgateError('INTERNAL_CAGE_START', 'The entry of the cage is missing; run `npm run build`.', {
+const startProcess = ({
+  entry,
+  tier = 'T1',
+  isStrict = false,
+  hasPermissions = true,
+  argument,
+}: CageOptions): ChildProcess => {
+  const more = { isJitless: isStrict, hasPermissions, ...(argument !== undefined && { argument }) }
+  const box = boxFor(tier, { ...gatherParts(entry), ...more }, process.arch)
+  if (box === undefined)
+    throw new TollgateError('INTERNAL_CAGE_START', `The tier ${tier} cannot be had on this processor.`, {
       gate: 'cage',
     })
-  const { command, args, env } = cageProfile(entry, options)
-  return spawn(command, args, {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    env,
+  const child = spawn(box.command, box.args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', box.filter === undefined ? 'ignore' : 'pipe'],
+    env: box.env,
     cwd: '/',
     detached: false,
     windowsHide: true,
   })
+  const filter = child.stdio[4]
+  if (box.filter !== undefined && filter instanceof Socket) {
+    // A launcher that could not start says so by its exit.
+    filter.on('error', () => undefined)
+    filter.end(box.filter)
+  }
+  return child
+}
+
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
+
+/** A launcher reports the signal that ended Node as 128 + its number, as a shell does. */
+const exitOf = (code: number | null, signal: string | null): CageExit => {
+  const inner = code !== null && code > 128 ? SIGNALS.get(code - 128) : undefined
+  return inner === undefined ? { code, signal } : { code: null, signal: inner }
+}
+
+/** Follows a launcher to the process at the end of its line; each has one child at most. */
+const youngest = (pid: number): number => {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return child === undefined || child === '' ? pid : youngest(Number(child))
 }
 
 /** Keeps the end of what the cage writes to its standard error. */
@@ -119,6 +155,7 @@ export const launchCage = (options: CageOptions = {}): Cage => {
   }
   const cage: Cage = {
     pid: child.pid,
+    nodePid: () => youngest(cage.pid),
     send(frame, segments = []) {
       if (port.destroyed) return
       port.write(encodeFrame(frame, segments))
@@ -138,6 +175,6 @@ export const launchCage = (options: CageOptions = {}): Cage => {
   }
   const breach = listen(port, cage)
   child.on('error', () => undefined)
-  child.on('close', (code, signal) => cage.onExit({ code, signal }))
+  child.on('close', (code, signal) => cage.onExit(exitOf(code, signal)))
   return cage
 }

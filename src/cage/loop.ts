@@ -1,4 +1,5 @@
 import { FRAME_VERSION, type HostFrame, type StartFrame } from '../../runtime/abi/frames.ts'
+import type { Guard } from './guard.ts'
 import { GuestIsolate, KernelCode } from './isolate.ts'
 import type { Outbox } from './outbox.ts'
 import type { ReadFrame } from './port.ts'
@@ -7,14 +8,16 @@ import { Slot } from './slot.ts'
 /** The runs of one cage, and the isolate that it keeps ready for the next. */
 export class Loop {
   readonly #outbox: Outbox
+  readonly #guard: Guard
   readonly #code: KernelCode
   readonly #slots = new Map<number, Slot>()
   #spare: GuestIsolate | undefined
   /** The heap limit that the next spare gets; undefined until the host has named one. */
   #spareMemoryMb: number | undefined
 
-  constructor(outbox: Outbox, kernel: string) {
+  constructor(outbox: Outbox, kernel: string, guard: Guard) {
     this.#outbox = outbox
+    this.#guard = guard
     this.#code = new KernelCode(kernel)
   }
 
@@ -47,6 +50,7 @@ export class Loop {
   #start(frame: StartFrame, manifest: string, program: string, input: string): void {
     const slot = new Slot(frame, this.#takeIsolate(frame.memoryMb), this.#outbox)
     this.#slots.set(frame.slot, slot)
+    this.#guard.allowMemory(frame.memoryMb)
     slot.run(manifest, program, input)
     this.#forget(frame.slot)
   }
@@ -57,7 +61,11 @@ export class Loop {
     if (spare !== undefined && spare.memoryMb === memoryMb) return spare
     spare?.dispose()
     this.#spareMemoryMb = memoryMb
-    return new GuestIsolate(memoryMb, this.#code)
+    return this.#makeIsolate(memoryMb)
+  }
+
+  #makeIsolate(memoryMb: number): GuestIsolate {
+    return new GuestIsolate(memoryMb, this.#code, this.#guard)
   }
 
   #forget(slot: number): void {
@@ -67,6 +75,6 @@ export class Loop {
   /** Never between a request and its reply: a fresh isolate costs as much as a short run. */
   #refill(): void {
     if (this.#spareMemoryMb === undefined || this.#spare !== undefined || this.#slots.size > 0) return
-    this.#spare = new GuestIsolate(this.#spareMemoryMb, this.#code)
+    this.#spare = this.#makeIsolate(this.#spareMemoryMb)
   }
 }

@@ -4,20 +4,21 @@
  * on the stack an orderly exit can hang for ever.
  */
 import { readSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
+import { Worker } from 'node:worker_threads'
+import { Guard } from './guard.ts'
 import { Loop } from './loop.ts'
 import { Outbox } from './outbox.ts'
 import { FrameReader } from './port.ts'
 
 /** The kernel's bundle; the build puts its text here. */
 declare const KERNEL_SOURCE: string
+/** The watchdog's bundle, likewise. */
+declare const WATCHDOG_SOURCE: string
 
 const PORT_FD = 3
 const READ_BYTES_MAX = 256 * 1024
 const RETRY_MS = 1
-/** The first release of isolated-vm without a known escape (GHSA-864f-rcv7-6rh4). */
-const ENGINE_VERSION_MIN = [7, 0, 1] as const
 
 const die = (): never => {
   process.kill(process.pid, 'SIGKILL')
@@ -27,17 +28,6 @@ const die = (): never => {
 const fail = (message: string): never => {
   writeSync(2, `tollgate cage: ${message}\n`)
   return die()
-}
-
-const checkEngine = (): void => {
-  const { version } = createRequire(import.meta.url)('isolated-vm/package.json') as { version: string }
-  const parts = version.split(/[.-]/).map(Number)
-  for (const [at, least] of ENGINE_VERSION_MIN.entries()) {
-    const part = parts[at] ?? 0
-    if (part > least) return
-    if (!(part >= least))
-      fail(`isolated-vm ${version} has a known escape; ${ENGINE_VERSION_MIN.join('.')} is needed`)
-  }
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -59,11 +49,15 @@ const writeAll = (bytes: Buffer): void => {
   for (let at = 0; at < bytes.length;) at += insist(() => writeSync(PORT_FD, bytes, at))
 }
 
-checkEngine()
+const guard = new Guard(() => process.memoryUsage.rss())
+new Worker(WATCHDOG_SOURCE, { eval: true, workerData: guard.cells, stdout: false, stderr: false })
+// The addon is loaded and the watchdog runs: nothing else of either kind is needed.
+process.permission?.drop?.('addon')
+process.permission?.drop?.('worker')
 // V8 drops the check for interrupts from some loops that it unrolls: a loop that filled arrays went on past its time limit and
 // its memory limit.
 setFlagsFromString('--no-turboshaft-loop-unrolling')
-const loop = new Loop(new Outbox(writeAll), KERNEL_SOURCE)
+const loop = new Loop(new Outbox(writeAll), KERNEL_SOURCE, guard)
 const reader = new FrameReader()
 const chunk = Buffer.allocUnsafeSlow(READ_BYTES_MAX)
 try {

@@ -17,13 +17,18 @@ export class Outbox {
     this.#write = write
   }
 
+  /**
+   * Adds a frame. Called from guest code, which may have used the stack up: what can fail comes first, and keeping the frame
+   * last, so a throw means that nothing was taken.
+   */
   post(header: CageFrame, segments: readonly string[]): void {
     const frame = encodeFrame(header, segments)
-    this.#frames.push(frame)
-    this.#bytes += frame.length
     if (this.#bytes >= FLUSH_BYTES) this.flush()
+    this.#bytes += frame.length
+    this.#frames.push(frame)
   }
 
+  /** Writes what was gathered. */
   flush(): void {
     if (this.#frames.length === 0) return
     const [first] = this.#frames

@@ -29,6 +29,8 @@ export type ErrorFacts = {
   change?: string
   /** Set by a driver that knows that nothing left: the op may be tried again under the same key. */
   notPerformed?: boolean
+  /** Bytes chosen by the guest that had left, or may have, when the work failed. */
+  egressBytes?: number
   cause?: unknown
 }
 

@@ -16,7 +16,7 @@ export type KnownActions = {
 }
 
 /** Whether an effect falls under a word: an irreversible effect is a write as well. */
-export const effectFallsUnder = (effect: Effect, word: string): boolean =>
+const effectFallsUnder = (effect: Effect, word: string): boolean =>
   word === effect || (word === 'write' && effect === 'irreversible')
 
 const CLASS = /^(effect|category)\s*:\s*(.*)$/

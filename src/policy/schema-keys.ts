@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { PolicyPath } from './path.ts'
 
 /** The schemas that stand for one level of a schema, with optional, nullable, default and choice taken off. */
-export function unwrap(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
+function unwrap(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
   if (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||

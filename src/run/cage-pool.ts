@@ -1,8 +1,12 @@
-import { TollgateError } from '../errors/tollgate-error.ts'
 import { Semaphore } from '../broker/semaphore.ts'
+import type { Cage } from '../cage/launch.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
 import { HostedCage } from './hosted-cage.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export type CagePoolSetting = {
+  /** Starts the process of a cage. */
+  launch(): Cage
   /** Cages kept started and unbound. */
   readonly sparesMax: number
   /** Runs that go on at once; more wait. */
@@ -21,90 +25,111 @@ export type CagePool = {
 
 /** A cage is replaced after so many runs, whatever it looks like: what leaks in it ends with it. */
 const RUNS_SERVED_MAX = 1_000
+/** And when a run left so much resident: the next one is measured from there, so what stays would add up. */
+const IDLE_RESIDENT_BYTES_MAX = 160 * 1024 * 1024
 const MEMORY_MB_DEFAULT = 64
 
-/** Opens a pool. Spares hide the start of a process; they are refilled when a run is over, never between a request and its reply. */
-export function openCagePool({ sparesMax, runsMax }: CagePoolSetting): CagePool {
-  const all = new Set<HostedCage>()
-  const idle: HostedCage[] = []
-  const places = new Semaphore(runsMax)
-  let closed = false
-
-  const killAll = (): void => {
-    for (const cage of all) cage.kill()
+class Pool implements CagePool {
+  readonly #setting: CagePoolSetting
+  readonly #all = new Set<HostedCage>()
+  readonly #idle: HostedCage[] = []
+  readonly #places: Semaphore
+  readonly #killAll = (): void => {
+    for (const cage of this.#all) cage.kill()
   }
-  process.once('exit', killAll)
+  #isClosed = false
 
-  const launch = (memoryMb: number): HostedCage => {
-    const cage = new HostedCage(memoryMb)
-    all.add(cage)
-    void cage.exited.then(() => all.delete(cage))
-    return cage
+  constructor(setting: CagePoolSetting) {
+    this.#setting = setting
+    this.#places = new Semaphore(setting.runsMax)
+    process.once('exit', this.#killAll)
+    this.#refillSoon()
   }
-  const refill = (): void => {
-    if (closed) return
-    const spares = idle.filter((cage) => cage.binding === undefined && !cage.isLost).length
+
+  async acquire(binding: string, memoryMb: number, signal: AbortSignal): Promise<HostedCage> {
+    const waiting = this.#places.acquire(signal)
+    if (waiting !== undefined) await waiting
+    let cage: HostedCage | undefined
     try {
-      for (let n = spares; n < sparesMax; n += 1) {
-        const cage = launch(MEMORY_MB_DEFAULT)
-        cage.setIdle(true)
-        idle.push(cage)
-      }
-    } catch {
-      // A cage that cannot be started is reported to the run that needs one.
+      if (this.#isClosed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
+      cage = this.#take(binding) ?? this.#take(undefined) ?? this.#launch(memoryMb)
+      cage.binding = binding
+      cage.setIdle(false)
+      await untilAborted(cage.ready, signal)
+      return cage
+    } catch (error) {
+      cage?.kill()
+      this.#places.release()
+      throw error
     }
   }
-  const take = (matches: (cage: HostedCage) => boolean): HostedCage | undefined => {
-    // The one that served last is the warmest.
-    const at = idle.findLastIndex((cage) => !cage.isLost && matches(cage))
-    return at === -1 ? undefined : idle.splice(at, 1)[0]
+
+  release(cage: HostedCage, isClean: boolean): void {
+    this.#places.release()
+    if (isClean && !this.#isClosed && this.#isFit(cage)) {
+      cage.setIdle(true)
+      this.#idle.push(cage)
+    } else cage.kill()
+    this.#trim()
+    this.#refillSoon()
   }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    process.off('exit', this.#killAll)
+    for (const cage of this.#all) cage.setIdle(false)
+    this.#killAll()
+    await Promise.all([...this.#all].map(({ exited }) => exited))
+  }
+
+  #launch(memoryMb: number): HostedCage {
+    const cage = new HostedCage(this.#setting.launch(), memoryMb)
+    this.#all.add(cage)
+    void cage.exited.then(() => this.#all.delete(cage))
+    return cage
+  }
+
+  /** Spares hide the start of a process; they are refilled when a run is over, never between a request and its reply. */
+  #refillSoon(): void {
+    setImmediate(() => {
+      if (this.#isClosed) return
+      const spares = this.#idle.filter(({ binding, isLost }) => binding === undefined && !isLost).length
+      try {
+        for (let n = spares; n < this.#setting.sparesMax; n += 1) {
+          const cage = this.#launch(MEMORY_MB_DEFAULT)
+          cage.setIdle(true)
+          this.#idle.push(cage)
+        }
+      } catch {
+        // A cage that cannot be started is reported to the run that needs one.
+      }
+    })
+  }
+
+  /** The one of that binding that served last is the warmest. */
+  #take(binding: string | undefined): HostedCage | undefined {
+    const at = this.#idle.findLastIndex((cage) => !cage.isLost && cage.binding === binding)
+    return at === -1 ? undefined : this.#idle.splice(at, 1)[0]
+  }
+
+  #isFit({ isLost, runsServed, meter }: HostedCage): boolean {
+    if (isLost || runsServed >= RUNS_SERVED_MAX) return false
+    const reading = meter.read()
+    return reading !== undefined && reading.residentBytes <= IDLE_RESIDENT_BYTES_MAX
+  }
+
   /** At most as many idle cages of bindings as there are places; the oldest go first. */
-  const trim = (): void => {
+  #trim(): void {
     const lost = (cage: HostedCage): boolean => cage.isLost
-    for (let at = idle.findIndex(lost); at !== -1; at = idle.findIndex(lost)) idle.splice(at, 1)
-    const bound = idle.filter(({ binding }) => binding !== undefined)
-    for (const cage of bound.slice(0, Math.max(0, bound.length - runsMax))) {
-      idle.splice(idle.indexOf(cage), 1)
+    for (let at = this.#idle.findIndex(lost); at !== -1; at = this.#idle.findIndex(lost))
+      this.#idle.splice(at, 1)
+    const bound = this.#idle.filter(({ binding }) => binding !== undefined)
+    for (const cage of bound.slice(0, Math.max(0, bound.length - this.#setting.runsMax))) {
+      this.#idle.splice(this.#idle.indexOf(cage), 1)
       cage.kill()
     }
   }
-
-  setImmediate(refill)
-  return {
-    async acquire(binding, memoryMb, signal) {
-      const waiting = places.acquire(signal)
-      if (waiting !== undefined) await waiting
-      try {
-        if (closed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
-        const cage =
-          take((one) => one.binding === binding) ??
-          take((one) => one.binding === undefined) ??
-          launch(memoryMb)
-        cage.binding = binding
-        cage.setIdle(false)
-        await cage.ready
-        return cage
-      } catch (error) {
-        places.release()
-        throw error
-      }
-    },
-    release(cage, isClean) {
-      places.release()
-      if (isClean && !closed && !cage.isLost && cage.runsServed < RUNS_SERVED_MAX) {
-        cage.setIdle(true)
-        idle.push(cage)
-      } else cage.kill()
-      trim()
-      setImmediate(refill)
-    },
-    async close() {
-      closed = true
-      process.off('exit', killAll)
-      for (const cage of all) cage.setIdle(false)
-      killAll()
-      await Promise.all([...all].map(({ exited }) => exited))
-    },
-  }
 }
+
+/** Opens a pool, and soon its spares. */
+export const openCagePool = (setting: CagePoolSetting): CagePool => new Pool(setting)

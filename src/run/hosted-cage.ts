@@ -1,6 +1,6 @@
 import type { CallFrame, DeliverFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/abi/frames.ts'
 import { FRAME_VERSION } from '../../runtime/abi/frames.ts'
-import { launchCage, type Cage, type CageExit } from '../cage/launch.ts'
+import type { Cage, CageExit } from '../cage/launch.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { openMeter, type Meter } from './meter.ts'
 
@@ -31,7 +31,6 @@ export class HostedCage {
   /** Principal and policy digest that it serves; undefined while it is spare. */
   binding: string | undefined
   runsServed = 0
-  readonly meter: Meter
   /** Rejects with INTERNAL_CAGE_START when the cage never becomes ready. */
   readonly ready: Promise<void>
   readonly #cage: Cage
@@ -40,11 +39,12 @@ export class HostedCage {
   #slot = 0
   #isReady = false
   #isLost = false
+  #loss: CageLoss | undefined
+  #meter: Meter | undefined
 
-  /** `memoryMb`: heap limit of the isolate that the cage prepares ahead. */
-  constructor(memoryMb: number) {
-    this.#cage = launchCage()
-    this.meter = this.#openMeter()
+  /** `cage` was just launched; `memoryMb` is the heap limit of the isolate that it prepares ahead. */
+  constructor(cage: Cage, memoryMb: number) {
+    this.#cage = cage
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
     const failed = (why: string): void =>
@@ -58,9 +58,8 @@ export class HostedCage {
       if (!this.#isReady) {
         if (frame.t !== 'ready' || frame.v !== FRAME_VERSION)
           return this.#lose({ kind: 'breach', reason: 'not ready' })
-        this.#isReady = true
         clearTimeout(timer)
-        return resolve()
+        return this.#settle(resolve, reject)
       }
       const handlers = this.#handlers
       if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
@@ -77,7 +76,7 @@ export class HostedCage {
       failed(
         `it ended with ${exit.signal ?? `exit code ${String(exit.code)}`} ${this.#cage.stderrTail()}`.trimEnd(),
       )
-      this.meter.close()
+      this.#meter?.close()
       this.#exited.resolve()
       this.#lose({ kind: 'exit', exit, stderrTail: this.#cage.stderrTail() })
     }
@@ -102,11 +101,11 @@ export class HostedCage {
 
   /** Starts a run; the cage must be ready and idle. */
   start(start: SlotStart, segments: readonly string[], handlers: SlotHandlers): void {
+    if (this.#loss !== undefined) return handlers.onLost(this.#loss)
     this.#slot += 1
     this.runsServed += 1
     this.#handlers = handlers
     this.#cage.send({ t: 'start', slot: this.#slot, ...start }, segments)
-    if (this.#isLost) handlers.onLost({ kind: 'breach', reason: 'the cage was lost before the run began' })
   }
 
   deliver(frame: Omit<DeliverFrame, 't' | 'slot'>, json: string): void {
@@ -124,17 +123,28 @@ export class HostedCage {
     this.#cage.setIdle(isIdle)
   }
 
-  #openMeter(): Meter {
+  /** The meter of a ready cage. */
+  get meter(): Meter {
+    if (this.#meter === undefined)
+      throw new TollgateError('INTERNAL_CAGE_START', 'The cage is not ready.', { gate: 'cage' })
+    return this.#meter
+  }
+
+  /** No guest code ran yet: now the process of Node can be told from what launched it. */
+  #settle(resolve: () => void, reject: (error: unknown) => void): void {
     try {
-      return openMeter(this.#cage.pid)
+      this.#meter = openMeter(this.#cage.nodePid())
+      this.#isReady = true
+      resolve()
     } catch (error) {
-      this.#cage.kill()
-      throw error
+      reject(error)
+      this.kill()
     }
   }
 
   #lose(loss: CageLoss): void {
     const handlers = this.#handlers
+    this.#loss ??= loss
     this.#handlers = undefined
     this.kill()
     handlers?.onLost(loss)

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect, isIP } from 'node:net'
 import type { HttpPowers } from '../capabilities/http/powers.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** Resolves names as the operating system does, and opens TCP connections to addresses. */
 export const createHttpPowers = (): HttpPowers =>
@@ -16,13 +17,6 @@ export const createHttpPowers = (): HttpPowers =>
 /** Every address in the order of the resolver. The lookup itself cannot be stopped; at the signal nobody waits for it any longer. */
 async function resolveHost(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
   signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    const found = await Promise.race([lookup(hostname, { all: true, order: 'verbatim' }), aborted])
-    return found.map(({ address }) => address)
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  const found = await untilAborted(lookup(hostname, { all: true, order: 'verbatim' }), signal)
+  return found.map(({ address }) => address)
 }

@@ -3,6 +3,7 @@ import type { RunPort } from '../stores/ports.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunResult } from './result.ts'
 import type { Run } from './run.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /**
  * Runs under an idempotency key: the same principal, key and request get the result of the first run, also while it goes on and
@@ -16,45 +17,64 @@ export class KeyedRuns {
     this.#store = store
   }
 
-  /** Runs, or joins the earlier run under the same key. Never rejects for what the guest or the world did. */
-  join(prepared: PreparedRun, run: Run): Promise<RunResult> {
-    const { principal, idempotencyKey: key } = prepared
-    if (key === undefined) return this.#run(run, prepared)
-    const scope = JSON.stringify([principal, key])
-    const earlier = this.#store.byKey(principal, key)
-    if (earlier === undefined) {
-      const result = this.#run(run, prepared)
-      this.#underWay.set(scope, result)
-      void result.finally(() => this.#underWay.delete(scope))
-      return result
-    }
-    if (earlier.requestDigest !== prepared.requestDigest) {
-      return run.refuse(
-        new TollgateError(
-          'IDEMPOTENCY_CONFLICT',
-          'This idempotency key was used before with another tool, policy or input.',
-        ),
-      )
-    }
-    if (earlier.result !== undefined) return Promise.resolve(JSON.parse(earlier.result) as RunResult)
-    return (
-      this.#underWay.get(scope) ??
-      run.refuse(
-        new TollgateError(
-          'IDEMPOTENCY_UNCERTAIN',
-          `The run ${earlier.runId} began under this idempotency key and never ended.`,
-        ),
-      )
-    )
-  }
-
-  /** The store decides who of two processes has the key. */
-  #run(run: Run, prepared: PreparedRun): Promise<RunResult> {
+  /** Runs, or joins the earlier run under the same key. Never rejects: what goes wrong stands in the result. */
+  async join(prepared: PreparedRun, run: Run): Promise<RunResult> {
     try {
-      if (run.begin()) return run.execute()
+      return await this.#join(prepared, run)
     } catch (error) {
       return run.refuse(error)
     }
-    return this.join(prepared, run)
+  }
+
+  #join(prepared: PreparedRun, run: Run): RunResult | Promise<RunResult> {
+    const { principal, idempotencyKey: key, requestDigest, signal } = prepared
+    if (key === undefined) {
+      run.begin()
+      return run.execute()
+    }
+    const scope = JSON.stringify([principal, key])
+    const earlier = this.#store.byKey(principal, key)
+    // The store decides who of two processes has the key.
+    if (earlier === undefined) return run.begin() ? this.#execute(scope, run) : this.#join(prepared, run)
+    if (earlier.requestDigest !== requestDigest) throw conflict()
+    if (earlier.result !== undefined) return JSON.parse(earlier.result) as RunResult
+    const underWay = this.#underWay.get(scope)
+    if (underWay === undefined) throw uncertain(earlier.runId)
+    return signal === undefined ? underWay : orCancelled(underWay, signal, run)
+  }
+
+  async #execute(scope: string, run: Run): Promise<RunResult> {
+    const result = run.execute()
+    this.#underWay.set(scope, result)
+    try {
+      return await result
+    } finally {
+      this.#underWay.delete(scope)
+    }
   }
 }
+
+/** Who joined may stop waiting; the run itself goes on. */
+async function orCancelled(
+  underWay: Promise<RunResult>,
+  signal: AbortSignal,
+  joining: Run,
+): Promise<RunResult> {
+  try {
+    return await untilAborted(underWay, signal)
+  } catch {
+    return joining.cancelled()
+  }
+}
+
+const conflict = (): TollgateError =>
+  new TollgateError(
+    'IDEMPOTENCY_CONFLICT',
+    'This idempotency key was used before with another tool, policy or input.',
+  )
+
+const uncertain = (runId: string): TollgateError =>
+  new TollgateError(
+    'IDEMPOTENCY_UNCERTAIN',
+    `The run ${runId} began under this idempotency key and never ended.`,
+  )

@@ -1,8 +1,11 @@
+import type { Cage } from '../cage/launch.ts'
 import type { HttpPowers } from '../capabilities/http/powers.ts'
 
 /** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
 export type Powers = {
   readonly http: HttpPowers
+  /** Starts the process of a cage. */
+  launchCage(): Cage
   /** Milliseconds since 1970. */
   now(): number
   /** Environment variables that secrets may name. */

@@ -36,6 +36,8 @@ const name = z
   .min(1)
   .max(NAME_SIZE_MAX)
   .regex(/^[^\p{Cc}]*$/u, 'must have no control characters')
+  // A store writes UTF-8, where all lone surrogates are one: two names would be the same.
+  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
 const callback = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',

@@ -4,7 +4,7 @@ import type { DoneFrame, Fault } from '../../runtime/abi/frames.ts'
 import { isShallow } from '../canonical/canonical-json.ts'
 import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import type { CageLoss } from './hosted-cage.ts'
-import { memoryError } from './limits-watch.ts'
+import { durationError, memoryError } from './limits-watch.ts'
 
 /** How a run ended. `stack` is the tool's own; the text in it was written by the guest. */
 export type Ending =
@@ -52,24 +52,21 @@ export const outputError = (): TollgateError =>
     change: 'raise limits.max_output_kb',
   })
 
-export type DoneFacts = {
-  /** Why calls were refused, by seq. */
-  readonly refusals: ReadonlyMap<number, ErrorRecord>
-  /** Which limit a segment that ran too long has passed. */
-  readonly segmentError: () => TollgateError
-}
-
 /**
  * What the `done` frame of a cage means. The host names the cause: the code of a refusal is kept only where the host itself
- * refused that very call; any other code that an error carries was written by the guest, and the error is GUEST_THREW.
+ * refused that very call (`refusals`, by seq); any other code that an error carries was written by the guest, and the error is GUEST_THREW.
  */
-export function endingOfDone(frame: DoneFrame, text: string, { refusals, segmentError }: DoneFacts): Ending {
+export function endingOfDone(
+  frame: DoneFrame,
+  text: string,
+  refusals: ReadonlyMap<number, ErrorRecord>,
+): Ending {
   if (frame.ok) return { kind: 'value', json: text }
   const { name, message, stack } = readGuestError(text)
   const refusal = frame.refused === undefined ? undefined : refusals.get(frame.refused)
   if (refusal !== undefined) return { kind: 'failed', error: refusal, ...(stack !== '' && { stack }) }
   const fault = frame.fault ?? 'threw'
-  if (fault === 'timeout') return failedBy(segmentError())
+  if (fault === 'timeout') return failedBy(durationError())
   if (fault === 'memory') return failedBy(memoryError())
   if (fault === 'output') return failedBy(outputError())
   const code = FAULT_CODES[fault]
@@ -84,6 +81,9 @@ const OUT_OF_MEMORY =
 /** How V8 ends its process when it cannot go on: abort(3), or a trap instruction. */
 const ABORTS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
 
+/** What the watchdog inside a cage writes before it ends its process. */
+const WATCHDOG = /^tollgate watchdog: (memory|time)$/m
+
 /** What it means that a cage is gone in the middle of a run. What it wrote is the guest's word, and can only harm its own run. */
 export function endingOfLoss(loss: CageLoss): Ending {
   if (loss.kind === 'breach') {
@@ -97,6 +97,8 @@ export function endingOfLoss(loss: CageLoss): Ending {
     exit: { signal },
     stderrTail,
   } = loss
+  const [, watched] = signal === 'SIGKILL' ? (WATCHDOG.exec(stderrTail) ?? []) : []
+  if (watched !== undefined) return failedBy(watched === 'memory' ? memoryError() : durationError())
   if (signal !== null && ABORTS.has(signal) && OUT_OF_MEMORY.test(stderrTail)) return failedBy(memoryError())
   if (signal !== null && (ABORTS.has(signal) || signal === 'SIGSEGV' || signal === 'SIGBUS')) {
     return failedBy(

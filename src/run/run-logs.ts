@@ -17,7 +17,8 @@ export class RunLogs {
   /** The line as it is kept, or undefined when the bound was passed before. */
   add(level: LogLevel, text: string): LogLine | undefined {
     if (this.#bytesLeft < 0) return undefined
-    this.#bytesLeft -= Buffer.byteLength(text)
+    // Each line costs something, the empty one too.
+    this.#bytesLeft -= Buffer.byteLength(text) + 1
     const line =
       this.#bytesLeft < 0
         ? { level: 'warn' as const, text: CUT_MARK }

@@ -4,11 +4,12 @@ import type { CallFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/a
 import { createApprover } from '../approval/approver.ts'
 import { createRedactor, type Redactor } from '../audit/redact.ts'
 import { mediate } from '../broker/broker.ts'
-import type { Answer, BrokerEvent, BrokerRun } from '../broker/call.ts'
+import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
 import { reportCostAlerts } from '../broker/gates/settle.ts'
 import { Semaphore } from '../broker/semaphore.ts'
 import { UsageMeter } from '../budget/usage-meter.ts'
 import type { Capability } from '../capabilities/capability.ts'
+import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, toGuestError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import type { JournalBuffer } from '../journal/buffer.ts'
@@ -16,13 +17,15 @@ import type { EventRow, Store } from '../stores/ports.ts'
 import type { CagePool } from './cage-pool.ts'
 import { grantedOps } from './granted-ops.ts'
 import type { CageLoss, HostedCage } from './hosted-cage.ts'
-import { watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
+import { limitUsedUp, watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
 import type { Powers } from './powers.ts'
 import type { PreparedRun } from './prepare.ts'
-import type { ApprovalSummary, RunEvent, RunResult } from './result.ts'
+import type { RunEvent, RunResult } from './result.ts'
 import { RunDrivers } from './run-drivers.ts'
 import { endingOfDone, endingOfLoss, failedBy, type Ending } from './run-ending.ts'
 import { RunLogs } from './run-logs.ts'
+import { recordEnd, recordStart } from './run-record.ts'
+import { RunReports } from './run-reports.ts'
 import { buildResult, type RunFacts } from './run-result.ts'
 import { redactionsOf } from './secrets.ts'
 import type { LedgerLease, TaskLedgers } from './task-ledgers.ts'
@@ -66,8 +69,8 @@ export class Run {
   readonly #ended = Promise.withResolvers<Ending>()
   readonly #inFlight = new Set<Promise<void>>()
   readonly #refusals = new Map<number, ErrorRecord>()
-  readonly #approvals = new Map<string, ApprovalSummary>()
-  readonly #costAlerts: number[] = []
+  readonly #reports = new RunReports(this.runId, (event) => this.#emit(event))
+  readonly #backlog = { calls: 0, argumentsSize: 0 }
   #broker: BrokerRun | undefined
   #cage: HostedCage | undefined
   #watch: LimitsWatch | undefined
@@ -97,22 +100,9 @@ export class Run {
 
   /** Records the beginning. False when the principal used the idempotency key for another run. Throws INTERNAL_STORE. */
   begin(): boolean {
-    const { policy, program, principal, inputJson, idempotencyKey, requestDigest } = this.#prepared
+    const { policy, program, principal, idempotencyKey, requestDigest } = this.#prepared
     const { store, powers, onKept } = this.#setting
-    const first = this.#journal.compose(
-      'run.started',
-      JSON.stringify({ input: JSON.parse(inputJson) as unknown, engine: process.versions.v8 }),
-      {
-        principal,
-        task: this.task,
-        policy: policy.digest,
-        tool: program.digest,
-        policy_name: policy.name,
-        model: policy.model,
-        warnings: policy.warnings.length,
-        input_bytes: inputJson.length,
-      },
-    )
+    const first = recordStart(this.#journal, this.task, this.#prepared)
     const row = {
       runId: this.runId,
       task: this.task,
@@ -133,7 +123,7 @@ export class Run {
     let lease: LedgerLease | undefined
     let ending: Ending
     try {
-      lease = this.#setting.ledgers.acquire(this.#prepared.principal, this.#prepared.task)
+      lease = this.#joinTask()
       ending = await this.#runGuest(lease)
     } catch (error) {
       ending = failedBy(asTollgateError(error))
@@ -146,10 +136,19 @@ export class Run {
   }
 
   /** The result of a run that never began: nothing was executed, and nothing of it is kept. */
-  refuse(cause: unknown): Promise<RunResult> {
-    return Promise.resolve(
-      buildResult(failedBy(asTollgateError(cause)), this.#facts(NO_TOTALS), this.#redactor),
-    )
+  refuse(cause: unknown): RunResult {
+    return buildResult(failedBy(asTollgateError(cause)), this.#facts(NO_TOTALS), this.#redactor)
+  }
+
+  /** The result of a run that was cancelled before it began. */
+  cancelled(): RunResult {
+    return buildResult({ kind: 'cancelled' }, this.#facts(NO_TOTALS), this.#redactor)
+  }
+
+  #joinTask(): LedgerLease {
+    const { principal, task } = this.#prepared
+    const onLost = (error: TollgateError): void => this.#end(failedBy(error), false)
+    return this.#setting.ledgers.acquire({ runId: this.runId, principal, task, onLost })
   }
 
   async #runGuest(lease: LedgerLease): Promise<Ending> {
@@ -157,6 +156,8 @@ export class Run {
     if ('fault' in program) return failedBy(program.fault)
     const cancel = (): void => this.#end({ kind: 'cancelled' }, false)
     if (signal?.aborted === true) return { kind: 'cancelled' }
+    const usedUp = limitUsedUp(lease.ledger, policy)
+    if (usedUp !== undefined) return failedBy(usedUp)
     signal?.addEventListener('abort', cancel, { once: true })
     try {
       const cage = await this.#setting.pool.acquire(
@@ -167,7 +168,7 @@ export class Run {
       this.#cage = cage
       if (this.#isOver) return await this.#ended.promise
       this.#broker = this.#openBroker(lease)
-      this.#start(cage, program.module, lease)
+      this.#start(cage, program.module, this.#broker)
       return await this.#ended.promise
     } catch (error) {
       if (this.#isOver) return await this.#ended.promise
@@ -177,29 +178,28 @@ export class Run {
     }
   }
 
-  #start(cage: HostedCage, module: string, { ledger }: LedgerLease): void {
+  #start(cage: HostedCage, module: string, broker: BrokerRun): void {
     const { policy, inputJson } = this.#prepared
     const { limits } = policy
     const watch = watchLimits({
       policy,
-      ledger,
+      ledger: broker.ledger,
       meter: cage.meter,
       onLimit: (error) => this.#end(failedBy(error), false),
+      onCharge: () => reportCostAlerts(broker),
     })
     this.#watch = watch
-    const segment = watch.segment
-    const seed = [...getRandomValues(new Uint32Array(4))] as StartFrame['seed']
     const start = {
-      seed,
+      seed: [...getRandomValues(new Uint32Array(4))] as StartFrame['seed'],
       atMs: this.#setting.powers.now(),
       memoryMb: limits.maxMemoryMb,
-      segmentMs: Math.ceil(segment.ms),
+      segmentMs: watch.segmentMs,
       logBytesMax: limits.maxLogBytes,
     }
     cage.start(start, [grantedOps(policy).manifestJson, module, inputJson], {
       onCall: (frame, args) => this.#onCall(frame, args),
       onLog: (frame, text) => this.#onLog(frame, text),
-      onDone: (frame, text) => this.#onDone(frame, text, segment.error),
+      onDone: (frame, text) => this.#onDone(frame, text),
       onLost: (loss) => this.#onLost(loss),
     })
   }
@@ -212,9 +212,24 @@ export class Run {
     if (handle !== 0) return this.#onLost({ kind: 'breach', reason: 'no such handle' })
     this.#lastSeq = seq
     if (op === TIMER_OP) return this.#setTimer(seq, args)
-    const mediated = mediate({ seq, op, args, key }, broker)
+    // Money that the tool has computed away already is not there for the call.
+    if (broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch?.look()
+    this.#mediate({ seq, op, args, key }, broker)
+  }
+
+  #mediate(call: RawCall, broker: BrokerRun): void {
+    if (this.#isOver) return
+    const size = call.args.length
+    this.#backlog.calls += 1
+    this.#backlog.argumentsSize += size
+    const mediated = mediate(call, broker)
     this.#inFlight.add(mediated)
-    void mediated.then(() => this.#inFlight.delete(mediated))
+    broker.keepLedgerSoon()
+    void mediated.then(() => {
+      this.#inFlight.delete(mediated)
+      this.#backlog.calls -= 1
+      this.#backlog.argumentsSize -= size
+    })
   }
 
   #setTimer(seq: number, args: string): void {
@@ -237,8 +252,8 @@ export class Run {
     if (line !== undefined) this.#emit({ kind: 'log', runId: this.runId, ...line })
   }
 
-  #onDone(frame: DoneFrame, text: string, segmentError: () => TollgateError): void {
-    const ending = endingOfDone(frame, text, { refusals: this.#refusals, segmentError })
+  #onDone(frame: DoneFrame, text: string): void {
+    const ending = endingOfDone(frame, text, this.#refusals)
     const isSpent = frame.fault === 'timeout' || frame.fault === 'memory'
     this.#end(ending, !isSpent)
   }
@@ -301,25 +316,18 @@ export class Run {
       standing: new Map(),
       recording: undefined,
       slots: new Semaphore(policy.limits.maxConcurrentCalls),
+      backlog: this.#backlog,
       signal: this.#over.signal,
       redactor: this.#redactor,
       now,
       keepLedger: () => lease.keep(),
+      keepLedgerSoon: () => lease.keepSoon(),
       driver: (name) => this.#drivers.get(name),
       waitForHuman: (work) => this.#waitForHuman(work),
       deliver: (seq, answer) => this.#deliver(seq, answer),
-      end: (seq) =>
-        this.#end(
-          {
-            kind: 'failed',
-            error:
-              this.#refusals.get(seq) ??
-              new TollgateError('INTERNAL_ERROR', 'A refusal is missing.').toRecord(),
-          },
-          false,
-        ),
+      end: (error) => this.#end({ kind: 'failed', error }, false),
       refused: (seq, error) => this.#refusals.set(seq, error),
-      emit: (event) => this.#onBrokerEvent(event),
+      emit: (event) => this.#reports.take(event),
     }
   }
 
@@ -332,32 +340,6 @@ export class Run {
       this.#humansAsked -= 1
       if (this.#humansAsked === 0) this.#watch?.resume()
     }
-  }
-
-  #onBrokerEvent(event: BrokerEvent): void {
-    const { runId } = this
-    if (event.kind === 'call') return this.#emit({ ...event, runId })
-    if (event.kind === 'approval') {
-      const { kind, state, ...facts } = event
-      if (state !== 'asked')
-        this.#approvals.set(event.ticketId, { ...this.#approvals.get(event.ticketId), ...facts, state })
-      return this.#emit({
-        kind,
-        runId,
-        ticketId: event.ticketId,
-        op: event.op,
-        subject: event.subject,
-        state,
-      })
-    }
-    this.#costAlerts.push(event.threshold)
-    this.#emit({
-      kind: 'cost_alert',
-      runId,
-      threshold: event.threshold,
-      costUsd: event.costMicroUsd / 1e6,
-      limitUsd: event.limitMicroUsd / 1e6,
-    })
   }
 
   #emit(event: RunEvent): void {
@@ -385,34 +367,17 @@ export class Run {
       toolDigest: program.digest,
       usage: this.#usage,
       totals,
-      approvals: [...this.#approvals.values()],
+      approvals: this.#reports.approvals,
       logs: this.#logs.lines,
-      costAlerts: this.#costAlerts,
+      costAlerts: this.#reports.costAlerts,
     }
   }
 
   #keep(result: RunResult): void {
-    const { status, error, usage } = result
-    this.#journal.append('run.ended', JSON.stringify({ status, error }), {
-      status,
-      code: error?.code,
-      gate: error?.gate,
-      message: error?.message,
-      calls: usage.calls,
-      cpu_ms: usage.cpuMs,
-      wall_ms: usage.wallMs,
-      ingress_bytes: usage.ingressBytes,
-      egress_bytes: usage.egressBytes,
-      cost_micro_usd: Math.round(usage.costUsd * 1e6),
-    })
+    const json = JSON.stringify(result)
+    recordEnd(this.#journal, result, sha256(json))
     this.#setting.buffer.drain((rows) =>
-      this.#setting.store.runs.end(
-        this.runId,
-        JSON.stringify(result),
-        rows,
-        this.#journal.head,
-        this.#journal.records,
-      ),
+      this.#setting.store.runs.end(this.runId, json, rows, this.#journal.head, this.#journal.records),
     )
   }
 }

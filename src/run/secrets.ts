@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { SECRET_SIZE_MIN, type Redaction } from '../audit/redact.ts'
+import type { Redaction } from '../audit/redact.ts'
+import { SECRET_SIZE_MIN } from '../audit/secret-forms.ts'
 import type { ResolvedSecret } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy, SecretDeclaration } from '../policy/compiled.ts'

@@ -68,7 +68,7 @@ export type StoredRun = RunRow & { readonly result: string | undefined }
 export interface RunPort {
   /** Inserts the run, its first event and its link in the state-wide chain. False when the principal used the idempotency key before. */
   start(row: RunRow, first: EventRow): boolean
-  /** Stores the result, the last events and the closing link in one synced transaction. */
+  /** Stores the result, the last events and the closing link in one transaction; kept, for an effect's outcome is synced before. */
   end(runId: string, result: string, last: readonly EventRow[], head: string, records: number): void
   get(runId: string): StoredRun | undefined
   byKey(principal: string, key: string): StoredRun | undefined
@@ -107,15 +107,17 @@ export type ReceiptIntent = {
   readonly runId: string
   readonly requestDigest: string
   readonly expiresAtMs: number | undefined
-  /** An unfinished attempt under the same key may be repeated: the other side knows the key, or the op is idempotent. */
+  /** An attempt under the same key that may have happened may be repeated: the other side knows the key, or the op is idempotent. */
   readonly repeatable: boolean
+  /** An earlier attempt whose key the other side has forgotten by now is not repeated. */
+  readonly nowMs: number
 }
 
 export interface ReceiptPort {
   get(scope: string): Receipt | undefined
   /** Writes the intent, synced, together with the events before it. False when the scope is taken; the events are written all the same. */
   intend(intent: ReceiptIntent, events: readonly EventRow[]): boolean
-  /** Writes the outcome, synced, together with its event. */
+  /** Writes the outcome, synced, together with its event. What is known to be done stays done. */
   settle(
     scope: string,
     state: 'done' | 'failed' | 'uncertain',

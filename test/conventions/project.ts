@@ -37,10 +37,10 @@ export const brokenRules = (text: string): string[] =>
   [...text.matchAll(/^(?:\/\/|#) breaks: (\S+)$/gm)].map((match) => match[1] ?? '')
 
 /** What a finished program printed, and how it ended. */
-export type Finished = { readonly code: number; readonly stdout: string; readonly stderr: string }
+type Finished = { readonly code: number; readonly stdout: string; readonly stderr: string }
 
 /** Runs a program to its end. Resolves whatever its exit code is; rejects when it cannot be started. */
-export const runProgram = (
+const runProgram = (
   program: string,
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},

@@ -107,9 +107,9 @@ export interface Folder extends Disposable {
   write(files: Readonly<Record<string, string>>): void
 }
 
-/** Makes an empty folder. */
-export const openFolder = (files: Readonly<Record<string, string>> = {}): Folder => {
-  const path = mkdtempSync(join(tmpdir(), 'tollgate-test-'))
+/** Makes a folder that holds these files, and nothing else. */
+export const openFolder = (files: Readonly<Record<string, string>> = {}, parent = tmpdir()): Folder => {
+  const path = mkdtempSync(join(parent, 'tollgate-test-'))
   const write = (more: Readonly<Record<string, string>>): void => {
     for (const [name, text] of Object.entries(more)) {
       mkdirSync(dirname(join(path, name)), { recursive: true })

@@ -105,7 +105,7 @@ export function decide(policy: CompiledPolicy, { op, args }: Request): Decision 
 }
 
 /** Whether `after` lets through nothing that `before` did not, and asks and limits at least as much. */
-export function isNoWider(after: Decision, before: Decision): boolean {
+function isNoWider(after: Decision, before: Decision): boolean {
   if (after === undefined) return true
   if (before === undefined || after.ask < before.ask || after.effect < before.effect) return false
   return Object.entries(before.ceilings).every(([kind, max]) => (after.ceilings[kind] ?? Infinity) <= max)

@@ -117,11 +117,8 @@ describe('a text that is too much', () => {
     ['many repeated keys', 'name: a\n'.repeat(40_000)],
     ['many entries', `permissions: { http: { allowed_domains: [${'a.b.com,'.repeat(45_000)}] } }`],
   ] as const)('%s is refused in little time', ([, text]) => {
-    const started = performance.now()
-    const problems = problemsOf(() => parsePolicy(text))
-    expect(problems.length).toBeGreaterThan(0)
-    // The library's own resolver took more than a minute for the anchors; this bound leaves room for a slow machine.
-    expect(performance.now() - started).toBeLessThan(15_000)
+    // The time limit of a test is the bound: the library's own resolver took more than a minute for the anchors.
+    expect(problemsOf(() => parsePolicy(text)).length).toBeGreaterThan(0)
   })
 
   test('the message of an error stays readable however many problems there are', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { checkPolicy } from '../../src/policy.ts'
 import { decide, type Request } from './decisions.ts'
-import { compile, hostTools, problemsOf, type Data, type Value } from './sample-policies.ts'
+import { compile, problemsOf, type Data, type Value } from './sample-policies.ts'
+import { hostTools } from './sample-tools.ts'
 
 const base: Data = {
   permissions: {

@@ -2,11 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { z } from 'zod'
-import { createRegistry } from '../../src/capabilities/registry.ts'
-import { defineTool } from '../../src/capabilities/tools/define-tool.ts'
 import { definePolicy, parsePolicy, policyProblems } from '../../src/policy.ts'
 import type { CompiledPolicy, PolicyProblem } from '../../src/policy.ts'
+import { hostTools } from './sample-tools.ts'
 
 /** A document that a test changes before it compiles it. */
 export type Data = { [key: string]: Value }
@@ -20,44 +18,9 @@ export const usersExampleText = fixture('users-example.yaml')
 /** A policy that uses every key that is built. */
 export const richText = fixture('rich.yaml')
 
+const richData = parse(richText) as Data
 /** A fresh copy of the rich policy as data. */
-export const richDocument = (): Data => parse(richText) as Data
-
-const sendEmail = defineTool({
-  name: 'send_email',
-  description: 'Sends a message.',
-  input: z.strictObject({
-    to: z.union([z.string(), z.array(z.string())]),
-    text: z.string(),
-    priority: z.string().default('normal'),
-  }),
-  output: z.null(),
-  category: 'message',
-  costUsd: 0.0005,
-  perform: () => null,
-})
-
-const lookupOrder = defineTool({
-  name: 'lookup_order',
-  description: 'Finds an order.',
-  input: z.object({ id: z.string() }),
-  output: z.null(),
-  effect: 'read',
-  perform: () => null,
-})
-
-const deleteRecord = defineTool({
-  name: 'delete_record',
-  description: 'Deletes a record.',
-  input: z.object({ id: z.string() }),
-  output: z.null(),
-  effect: 'write',
-  category: ['delete'],
-  perform: () => null,
-})
-
-/** The host tools that the rich policy grants. */
-export const hostTools = [sendEmail, lookupOrder, deleteRecord]
+export const richDocument = (): Data => structuredClone(richData)
 
 /** Compiles a document against {@link hostTools}. */
 export const compile = (document: Data): CompiledPolicy => definePolicy(document, { tools: hostTools })
@@ -76,9 +39,6 @@ export function problemsOf(attempt: () => unknown): readonly PolicyProblem[] {
     return problems
   }
 }
-
-/** The capabilities as the CLI knows them, with {@link hostTools}. */
-export const capabilities = createRegistry({ tools: hostTools })
 
 /** A place in a document. */
 export type Path = readonly (string | number)[]

@@ -7,7 +7,7 @@ import ts from 'typescript'
  */
 
 /** These run before any guest code and may look things up. */
-const BOOT = ['primordials.ts', 'lockdown.ts']
+const BOOT = ['primordials.ts', 'lockdown.ts', 'permits.ts']
 /** An own property of strings, arrays and functions; no prototype is asked. */
 const OWN = new Set(['length'])
 

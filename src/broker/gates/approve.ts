@@ -39,7 +39,6 @@ async function ask(
   try {
     const by = await run.waitForHuman(() => run.approver.ask(ticket, run.signal))
     report(ticket, 'approved', run, by)
-    if (reason.oncePerRun) run.standing.set(standingKey(judgement), ticket)
     return ticket
   } catch (error) {
     report(ticket, stateOf(error), run, undefined, (error as Error).message)
@@ -56,6 +55,8 @@ function stateOf(error: unknown): 'denied' | 'expired' | 'unavailable' {
 export function useApproval(call: Call, judgement: Judgement, ticket: Ticket, run: BrokerRun): void {
   call.gate = 'approve'
   run.approver.use(ticket, judgement)
+  if (run.policy.needsApproval(judgement)?.oncePerRun === true)
+    run.standing.set(standingKey(judgement), ticket)
   report(ticket, 'used', run)
 }
 

@@ -7,7 +7,7 @@ export function authorize(call: Call, args: unknown, run: BrokerRun): Judgement 
   call.gate = 'authorize'
   if (call.granted === undefined)
     throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${call.op}.`)
-  if (run.signal.aborted) throw new TollgateError('DENIED_NOT_GRANTED', 'The run is over.')
+  run.signal.throwIfAborted()
   call.judgement = call.granted.grant.judge(call.op, args)
   return call.judgement
 }

@@ -18,6 +18,7 @@ export function decode(call: Call, run: BrokerRun): unknown {
     })
   }
   call.granted = granted
+  boundBacklog(run)
   call.value = parseBounded(call.args)
   const parsed = granted.op.arguments.safeParse(call.value)
   if (parsed.success) return parsed.data
@@ -42,6 +43,17 @@ function count(run: BrokerRun): void {
     performance.now(),
   )
   run.usage.calls += 1
+}
+
+/** Calls under way, and UTF-16 code units of their arguments, that one run may have rest in the memory of the host. */
+const BACKLOG_CALLS_MAX = 20_000
+const BACKLOG_SIZE_MAX = 16 * ARGUMENTS_SIZE_MAX
+
+function boundBacklog({ backlog: { calls, argumentsSize } }: BrokerRun): void {
+  if (calls <= BACKLOG_CALLS_MAX && argumentsSize <= BACKLOG_SIZE_MAX) return
+  throw new TollgateError('LIMIT_RATE', 'Too many calls, or calls with too large arguments, are under way.', {
+    hint: 'Await some of the earlier calls, then try again.',
+  })
 }
 
 function parseBounded(text: string): unknown {

@@ -1,7 +1,7 @@
 import type { Judgement } from '../../capabilities/capability.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
-import { isRepeatable, receiptScopeOf, requestDigestOf } from './recall.ts'
+import { receiptScopeOf, requestDigestOf } from './recall.ts'
 
 /**
  * Writes an effect down before it happens, synced together with everything before it, and takes its receipt. A read needs no
@@ -15,7 +15,8 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
   }
   const scope = receiptScopeOf(call, run)
   const requestDigest = requestDigestOf(judgement)
-  const expiresAtMs = judgement.keyTtlMs === undefined ? undefined : run.now() + judgement.keyTtlMs
+  const nowMs = run.now()
+  const expiresAtMs = judgement.keyTtlMs === undefined ? undefined : nowMs + judgement.keyTtlMs
   const { seq, op } = call
   run.journal.append(
     'call.intended',
@@ -31,13 +32,8 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
     },
   )
   run.keepLedger()
-  const intent = {
-    scope,
-    runId: run.runId,
-    requestDigest,
-    expiresAtMs,
-    repeatable: isRepeatable(judgement, expiresAtMs, run.now()),
-  }
+  const repeatable = judgement.idempotency !== 'at_most_once'
+  const intent = { scope, runId: run.runId, requestDigest, expiresAtMs, repeatable, nowMs }
   if (!run.buffer.drain((rows) => run.receipts.intend(intent, rows))) {
     throw new TollgateError('IDEMPOTENCY_UNCERTAIN', `Another ${op} under this key began in the meantime.`, {
       notPerformed: true,

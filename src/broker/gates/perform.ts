@@ -1,20 +1,28 @@
 import type { Judgement, Outcome, PerformContext } from '../../capabilities/capability.ts'
+import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
 import { receiptScopeOf } from './recall.ts'
 
 /** Lets the driver act, when a place among max_concurrent_calls is free. The driver checks policy again on the final facts. DENIED_*, LIMIT_*, UPSTREAM_*. */
 export async function perform(call: Call, judgement: Judgement, run: BrokerRun): Promise<Outcome> {
   call.gate = 'perform'
-  const waiting = run.slots.acquire(run.signal)
-  if (waiting !== undefined) await waiting
   try {
-    return await run.driver(call.granted?.grant.capability ?? '').perform(judgement, contextOf(call, run))
+    const waiting = run.slots.acquire(run.signal)
+    if (waiting !== undefined) await waiting
+  } catch (cause) {
+    throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call began.', {
+      notPerformed: true,
+      cause,
+    })
+  }
+  try {
+    return await run.driver(call.granted?.grant.capability ?? '').perform(judgement, factsFor(call, run))
   } finally {
     run.slots.release()
   }
 }
 
-function contextOf(call: Call, run: BrokerRun): PerformContext {
+function factsFor(call: Call, run: BrokerRun): PerformContext {
   const { signal, runId, taskId, principal } = run
   return {
     signal,
@@ -24,6 +32,6 @@ function contextOf(call: Call, run: BrokerRun): PerformContext {
     get idempotencyKey() {
       return receiptScopeOf(call, run)
     },
-    draw: (quota) => call.hold?.draw(quota),
+    draw: (quota) => call.hold?.draw(quota, performance.now()),
   }
 }

@@ -1,3 +1,5 @@
+import type { Code } from '../../../runtime/abi/codes.ts'
+import type { GuestError } from '../../../runtime/abi/frames.ts'
 import { canonicalJson } from '../../canonical/canonical-json.ts'
 import type { Judgement } from '../../capabilities/capability.ts'
 import { sha256 } from '../../digest/sha256.ts'
@@ -40,7 +42,7 @@ export function recall(
   }
   if (receipt.state === 'done' && receipt.outcome !== undefined) return { ok: true, json: receipt.outcome }
   const underWay = run.underWay.get(scope)
-  if (underWay !== undefined) return underWay
+  if (underWay !== undefined) return join(underWay, run.signal)
   if (receipt.state === 'failed' || isRepeatable(judgement, receipt.expiresAtMs, run.now())) return undefined
   throw new TollgateError(
     'IDEMPOTENCY_UNCERTAIN',
@@ -49,11 +51,25 @@ export function recall(
   )
 }
 
+/** The answer of a call that goes on; its refusal is this call's own. Nobody waits for it past the end of the run. */
+async function join(underWay: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  const { promise: over, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const answer = await Promise.race([underWay, over])
+    if (answer.ok) return answer
+    const { code, message, hint } = JSON.parse(answer.json) as GuestError
+    throw new TollgateError(code as Code, message, {
+      notPerformed: true,
+      ...(hint !== undefined && { hint }),
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** Whether doing it again is as good as doing it once. A keyed op is, for as long as the other side remembers the key. */
-export const isRepeatable = (
-  { idempotency }: Judgement,
-  expiresAtMs: number | undefined,
-  nowMs: number,
-): boolean =>
+const isRepeatable = ({ idempotency }: Judgement, expiresAtMs: number | undefined, nowMs: number): boolean =>
   idempotency === 'idempotent' ||
   (idempotency === 'keyed' && (expiresAtMs === undefined || nowMs < expiresAtMs))

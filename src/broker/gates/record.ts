@@ -1,8 +1,10 @@
 import { FATAL_CODES } from '../../../runtime/abi/codes.ts'
+import { redactFields } from '../../audit/redact.ts'
 import {
   asTollgateError,
   toGuestError,
   type ErrorRecord,
+  type Gate,
   type TollgateError,
 } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
@@ -12,6 +14,7 @@ import { charge } from './settle.ts'
 export function record(call: Call, answer: Answer, run: BrokerRun): void {
   call.gate = 'record'
   write(call, answer, 'done', undefined, run)
+  call.announce?.(answer)
   emitCall(call, undefined, run)
   run.deliver(call.seq, answer)
 }
@@ -19,7 +22,7 @@ export function record(call: Call, answer: Answer, run: BrokerRun): void {
 /** The other way out: journals the refusal and hands its short form to the guest. Never throws. */
 export function refuse(call: Call, cause: unknown, run: BrokerRun): void {
   const error = asTollgateError(cause).with({ gate: call.gate, op: call.op })
-  const redacted = redactRecord(error.toRecord(), run)
+  const redacted = redactFields(error.toRecord(), run.redactor)
   run.usage.op(call.op).denied += 1
   closeHold(call, error, run)
   const answer = { ok: false, json: JSON.stringify(toGuestError(redacted)) }
@@ -28,28 +31,22 @@ export function refuse(call: Call, cause: unknown, run: BrokerRun): void {
   } catch {
     // The store failed; the buffer remembers it, later effects and the end of the run are refused with it.
   }
+  call.announce?.(answer)
   emitCall(call, redacted, run)
   run.refused(call.seq, redacted)
-  if (FATAL_CODES.has(redacted.code)) run.end(call.seq)
+  if (FATAL_CODES.has(redacted.code)) run.end(redacted)
   else run.deliver(call.seq, answer)
 }
 
-/** Refused before the work began: everything is given back. After that: charged in full, for nobody knows how far it went. */
-function closeHold(call: Call, error: TollgateError, run: BrokerRun): void {
-  const begun = call.gate !== 'reserve' && call.gate !== 'approve' && call.gate !== 'intend'
-  if (begun && call.hold !== undefined && error.facts.notPerformed !== true)
-    charge(call, call.judgement?.costMicroUsd ?? 0, run)
-  else call.hold?.release()
-}
+/** Gates at which the hold is still open, and nothing has begun. */
+const BEFORE_WORK: ReadonlySet<Gate> = new Set<Gate>(['reserve', 'approve', 'intend'])
 
-function redactRecord(error: ErrorRecord, { redactor }: BrokerRun): ErrorRecord {
-  const { message, hint, cause } = error
-  return {
-    ...error,
-    message: redactor.text(message),
-    ...(hint && { hint: redactor.text(hint) }),
-    ...(cause && { cause: redactor.text(cause) }),
-  }
+/** Refused before the work began: everything is given back. After that: charged in full, for nobody knows how far it went. */
+function closeHold(call: Call, { facts }: TollgateError, run: BrokerRun): void {
+  if (call.hold === undefined) return
+  if (BEFORE_WORK.has(call.gate) || facts.notPerformed === true) return call.hold.release()
+  call.egressBytes = facts.egressBytes ?? 0
+  charge(call, call.judgement?.costMicroUsd ?? 0, run)
 }
 
 function write(
@@ -86,16 +83,15 @@ function write(
     },
   )
   const scope = call.receiptScope
-  if (scope === undefined) return
-  try {
-    run.buffer.drain((rows) => run.receipts.settle(scope, state, answer.json, rows))
-  } finally {
-    call.announce?.(answer)
-  }
+  if (scope !== undefined) run.buffer.drain((rows) => run.receipts.settle(scope, state, answer.json, rows))
 }
 
-/** Arguments that were never parsed are kept as a text, so that the event stays JSON. */
-const journalText = ({ args, value }: Call): string => (value === undefined ? JSON.stringify(args) : args)
+/** So much is kept of arguments that were never parsed. */
+const UNPARSED_SIZE_MAX = 1_024
+
+/** Arguments that were never parsed are kept as a text, so that the event stays JSON, and only their beginning: nothing is replayed from it. */
+const journalText = ({ args, value }: Call): string =>
+  value === undefined ? JSON.stringify(args.slice(0, UNPARSED_SIZE_MAX)) : args
 
 function emitCall(call: Call, error: ErrorRecord | undefined, run: BrokerRun): void {
   const { seq, op, judgement } = call
@@ -103,7 +99,7 @@ function emitCall(call: Call, error: ErrorRecord | undefined, run: BrokerRun): v
     kind: 'call',
     seq,
     op,
-    ...(judgement && { subject: judgement.subject }),
+    ...(judgement && { subject: run.redactor.text(judgement.subject) }),
     verdict: error === undefined ? 'allow' : 'deny',
     ...(error && { code: error.code, ...(error.gate && { gate: error.gate }) }),
     ms: performance.now() - call.startedMs,

@@ -7,7 +7,7 @@ import type { Answer, BrokerRun, Call } from '../call.ts'
 export function seal(call: Call, outcome: Outcome, run: BrokerRun): Answer {
   call.gate = 'seal'
   const json = run.redactor.json(JSON.stringify(outcome.value) ?? 'null')
-  if (json.length > RESULT_BYTES_MAX)
+  if (Buffer.byteLength(json) > RESULT_BYTES_MAX)
     throw new TollgateError('LIMIT_RESPONSE_SIZE', `The result of ${call.op} is larger than what may cross.`)
   return { ok: true, json }
 }

@@ -1,3 +1,4 @@
+import { COST_METER } from '../../budget/ledger.ts'
 import type { Outcome } from '../../capabilities/capability.ts'
 import type { BrokerRun, Call } from '../call.ts'
 
@@ -13,6 +14,7 @@ export function settle(call: Call, outcome: Outcome, run: BrokerRun): void {
 /** Settles the hold at a price. A call that failed after it began is charged in full: nobody knows what the other side did. */
 export function charge(call: Call, costMicroUsd: number, run: BrokerRun): void {
   call.hold?.settle(costMicroUsd)
+  call.hold = undefined
   const usage = run.usage.op(call.op)
   usage.costMicroUsd += costMicroUsd
   usage.ingressBytes += call.ingressBytes
@@ -27,7 +29,7 @@ export function reportCostAlerts(run: BrokerRun): void {
     limits: { maxCostMicroUsd },
   } = run.policy
   for (const threshold of run.ledger.newCostAlerts(costAlerts, maxCostMicroUsd)) {
-    const costMicroUsd = run.ledger.used('cost')
+    const costMicroUsd = run.ledger.used(COST_METER)
     run.journal.append('cost_alert', JSON.stringify({ threshold, costMicroUsd }), {
       threshold,
       cost_micro_usd: costMicroUsd,

@@ -6,7 +6,7 @@ import { Deadline } from './deadline.ts'
 import type { HttpGrant, HttpJudgement } from './grant.ts'
 import type { HttpPowers } from './powers.ts'
 import { Slots } from './slots.ts'
-import { travel } from './trip.ts'
+import { performRequest } from './perform.ts'
 
 /**
  * Opens the I/O of `permissions.http` for one run. Its connections, and what is kept alive of them, belong to this driver alone;
@@ -15,7 +15,7 @@ import { travel } from './trip.ts'
 export function openHttpDriver(grant: HttpGrant, powers: HttpPowers, setting: DriverSetting): Driver {
   const connections = new Connections(createConnector(powers, grant.settings.networks))
   const slots = new Slots(grant.settings.concurrentMax)
-  const baggage = { grant, connections, secrets: setting.secrets }
+  const parts = { grant, connections, secrets: setting.secrets }
   return {
     async perform(judgement, call) {
       // The broker hands back what the grant judged.
@@ -30,7 +30,7 @@ export function openHttpDriver(grant: HttpGrant, powers: HttpPowers, setting: Dr
       // Waiting for others is not the other side's fault: the time of the call begins here.
       const deadline = new Deadline(call.signal, first.request.timeoutMs)
       try {
-        return await travel(first, call, deadline, baggage)
+        return await performRequest(first, call, deadline, parts)
       } catch (error) {
         throw asTollgateError(error)
       } finally {

@@ -6,7 +6,7 @@ import { isPrice, microUsd } from './price.ts'
 /** Performs host tools: functions of the embedder, in the embedder's process. */
 export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
   return {
-    perform: (judgement, context) => performTool(tools, judgement, context),
+    perform: (judgement, run) => performTool(tools, judgement, run),
     close: () => Promise.resolve(),
   }
 }
@@ -14,13 +14,13 @@ export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
 async function performTool(
   tools: ReadonlyMap<string, HostTool>,
   judgement: Judgement,
-  context: PerformContext,
+  run: PerformContext,
 ): Promise<Outcome> {
   const { tool: name, arguments: args } = judgement.request as { tool: string; arguments: unknown }
   const tool = tools.get(name)
   if (tool === undefined) throw new TollgateError('CONFIG_HOST_TOOL_UNKNOWN', `The host has no tool ${name}.`)
   let reported: number | undefined
-  const { signal, runId, taskId, principal, idempotencyKey } = context
+  const { signal, runId, taskId, principal, idempotencyKey } = run
   const charge = (costUsd: number): void => {
     if (!isPrice(costUsd))
       throw new TollgateError('CONFIG_USAGE', `${name}: charge() takes a number of dollars, 0 or more.`)

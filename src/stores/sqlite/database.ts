@@ -7,12 +7,16 @@ import { MIGRATIONS } from './migrations.ts'
 
 /** The file under the state folder. */
 export const STATE_FILE = 'tollgate.db'
+/** How long a write waits for another process that writes. */
+const BUSY_MS_MAX = 5_000
 
 /** One connection with prepared statements and transactions whose durability is chosen each time. */
 export type Database = {
   /** Prepares once per text. */
   sql(text: string): StatementSync
-  /** Runs `work` in one immediate transaction; rolls back when it throws. */
+  /** Runs `work`, which only reads. Throws INTERNAL_STORE. */
+  reading<T>(work: () => T): T
+  /** Runs `work` in one immediate transaction; rolls back when it throws. Throws INTERNAL_STORE. */
   transaction<T>(durability: Durability, work: () => T): T
   close(): void
 }
@@ -20,14 +24,16 @@ export type Database = {
 /** Opens (and creates or migrates) the state database. `:memory:` keeps nothing. Throws CONFIG_STATE_UNUSABLE. */
 export function openDatabase(stateFolder: string): Database {
   const file = stateFolder === ':memory:' ? ':memory:' : join(stateFolder, STATE_FILE)
+  let connection: DatabaseSync | undefined
   try {
     if (file !== ':memory:') mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
-    const connection = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true })
+    connection = new DatabaseSync(file, { timeout: BUSY_MS_MAX, enableForeignKeyConstraints: true })
     if (file !== ':memory:') chmodSync(file, 0o600)
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF')
     migrate(connection)
     return wrap(connection)
   } catch (cause) {
+    connection?.close()
     if (isTollgateError(cause)) throw cause
     throw new TollgateError(
       'CONFIG_STATE_UNUSABLE',
@@ -37,25 +43,39 @@ export function openDatabase(stateFolder: string): Database {
   }
 }
 
-function migrate(connection: DatabaseSync): void {
-  const version = (): number =>
-    (connection.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
-  if (version() > MIGRATIONS.length) {
-    throw new TollgateError(
-      'CONFIG_STATE_UNUSABLE',
-      `The state was written by a newer version of Tollgate (schema ${version()}, this one knows ${MIGRATIONS.length}).`,
-    )
+/** The schema version of a state; refuses one that a newer Tollgate wrote. */
+function knownVersion(connection: DatabaseSync): number {
+  const { user_version: version } = connection.prepare('PRAGMA user_version').get() as {
+    user_version: number
   }
-  if (version() === MIGRATIONS.length) return
+  if (version <= MIGRATIONS.length) return version
+  throw new TollgateError(
+    'CONFIG_STATE_UNUSABLE',
+    `The state was written by a newer version of Tollgate (schema ${version}, this one knows ${MIGRATIONS.length}).`,
+  )
+}
+
+function migrate(connection: DatabaseSync): void {
+  if (knownVersion(connection) === MIGRATIONS.length) return
   connection.exec('BEGIN IMMEDIATE')
   try {
     // Read again inside the transaction: another process may have migrated while this one waited for the lock.
-    for (const migration of MIGRATIONS.slice(version())) connection.exec(migration)
+    for (const migration of MIGRATIONS.slice(knownVersion(connection))) connection.exec(migration)
     connection.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
     connection.exec('COMMIT')
   } catch (error) {
     connection.exec('ROLLBACK')
     throw error
+  }
+}
+
+/** Failures of the medium as INTERNAL_STORE; a refusal of ours passes. */
+function guarded<T>(work: () => T, problem: string): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (isTollgateError(cause)) throw cause
+    throw new TollgateError('INTERNAL_STORE', problem, { cause })
   }
 }
 
@@ -67,28 +87,26 @@ function wrap(connection: DatabaseSync): Database {
     return statement
   }
   let level: Durability = 'kept'
+  const commit = <T>(durability: Durability, work: () => T): T => {
+    // FULL syncs the write-ahead log at commit, and so everything that was committed before it.
+    if (durability !== level)
+      connection.exec(`PRAGMA synchronous = ${durability === 'synced' ? 'FULL' : 'NORMAL'}`)
+    level = durability
+    sql('BEGIN IMMEDIATE').run()
+    try {
+      const value = work()
+      sql('COMMIT').run()
+      return value
+    } catch (error) {
+      if (connection.isTransaction) sql('ROLLBACK').run()
+      throw error
+    }
+  }
   return {
     sql,
-    transaction(durability, work) {
-      try {
-        // FULL syncs the write-ahead log at commit, and so everything that was committed before it.
-        if (durability !== level)
-          connection.exec(`PRAGMA synchronous = ${durability === 'synced' ? 'FULL' : 'NORMAL'}`)
-        level = durability
-        sql('BEGIN IMMEDIATE').run()
-        try {
-          const value = work()
-          sql('COMMIT').run()
-          return value
-        } catch (error) {
-          if (connection.isTransaction) sql('ROLLBACK').run()
-          throw error
-        }
-      } catch (cause) {
-        if (isTollgateError(cause)) throw cause
-        throw new TollgateError('INTERNAL_STORE', 'The state could not be written.', { cause })
-      }
-    },
+    reading: (work) => guarded(work, 'The state could not be read.'),
+    transaction: (durability, work) =>
+      guarded(() => commit(durability, work), 'The state could not be written.'),
     close: () => connection.close(),
   }
 }

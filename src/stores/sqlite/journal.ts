@@ -25,34 +25,37 @@ const toStoredEvent = ({ run_id: runId, n, event, record, hash, previous }: RawE
   previous: previous ?? '',
 })
 
+type RawLink = Omit<ChainLink, 'runId'> & { run_id: string }
+
 const WITH_PREVIOUS = `SELECT e.*, p.hash AS previous FROM events e LEFT JOIN events p ON p.run_id = e.run_id AND p.n = e.n - 1`
 
+/** The journal in SQLite. */
 export function journalPort(database: Database): JournalPort {
   return {
     append(rows, durability) {
       database.transaction(durability, () => insertEvents(database, rows))
     },
-    read({ runId, limit = -1 }) {
-      const raw =
-        runId === undefined
-          ? database.sql(`${WITH_PREVIOUS} ORDER BY e.rowid DESC LIMIT ?`).all(limit)
-          : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
-      return (raw as RawEvent[]).map(toStoredEvent).reverse()
-    },
-    links() {
-      const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as (Omit<ChainLink, 'runId'> & {
-        run_id: string
-      })[]
-      return raw.map(({ run_id: runId, n, kind, head, records, body, hash }) => ({
-        n,
-        runId,
-        kind,
-        head,
-        records,
-        body,
-        hash,
-      }))
-    },
+    read: ({ runId, limit = -1 }) =>
+      database.reading(() => {
+        const raw =
+          runId === undefined
+            ? database.sql(`${WITH_PREVIOUS} ORDER BY e.rowid DESC LIMIT ?`).all(limit)
+            : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
+        return (raw as RawEvent[]).map(toStoredEvent).reverse()
+      }),
+    links: () =>
+      database.reading(() => {
+        const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as RawLink[]
+        return raw.map(({ run_id: runId, n, kind, head, records, body, hash }) => ({
+          n,
+          runId,
+          kind,
+          head,
+          records,
+          body,
+          hash,
+        }))
+      }),
   }
 }
 
@@ -100,6 +103,7 @@ const toStoredRun = (raw: RawRun): StoredRun => ({
   result: raw.result ?? undefined,
 })
 
+/** Runs in SQLite. */
 export function runPort(database: Database): RunPort {
   const one = (raw: unknown): StoredRun | undefined =>
     raw === undefined ? undefined : toStoredRun(raw as RawRun)
@@ -135,17 +139,22 @@ export function runPort(database: Database): RunPort {
         appendLink(database, runId, 'end', head, records)
       })
     },
-    get: (runId) => one(database.sql('SELECT * FROM runs WHERE run_id = ?').get(runId)),
+    get: (runId) =>
+      database.reading(() => one(database.sql('SELECT * FROM runs WHERE run_id = ?').get(runId))),
     byKey: (principal, key) =>
-      one(database.sql('SELECT * FROM runs WHERE principal = ? AND idempotency_key = ?').get(principal, key)),
-    list({ task, limit }) {
-      const raw =
-        task === undefined
-          ? database.sql('SELECT * FROM runs ORDER BY started_at_ms DESC, rowid DESC LIMIT ?').all(limit)
-          : database
-              .sql('SELECT * FROM runs WHERE task = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?')
-              .all(task, limit)
-      return (raw as RawRun[]).map(toStoredRun)
-    },
+      database.reading(() =>
+        one(
+          database.sql('SELECT * FROM runs WHERE principal = ? AND idempotency_key = ?').get(principal, key),
+        ),
+      ),
+    list: ({ task, limit }) =>
+      database.reading(() => {
+        const order = 'ORDER BY started_at_ms DESC, rowid DESC LIMIT ?'
+        const raw =
+          task === undefined
+            ? database.sql(`SELECT * FROM runs ${order}`).all(limit)
+            : database.sql(`SELECT * FROM runs WHERE task = ? ${order}`).all(task, limit)
+        return (raw as RawRun[]).map(toStoredRun)
+      }),
   }
 }

@@ -2,6 +2,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { TaskPort } from '../ports.ts'
 import type { Database } from './database.ts'
 
+/** Tasks in SQLite: their ledgers, and who may draw on them. */
 export function taskPort(database: Database): TaskPort {
   return {
     acquire: (principal, task, owner, nowMs, leaseMs) =>
@@ -11,7 +12,11 @@ export function taskPort(database: Database): TaskPort {
           .get(principal, task) as
           { owner: string | null; until_ms: number; ledger: string | null } | undefined
         if (row?.owner && row.owner !== owner && row.until_ms > nowMs) {
-          throw new TollgateError('LIMIT_TASK_BUSY', `Another process runs the task ${JSON.stringify(task)}.`)
+          throw new TollgateError(
+            'LIMIT_TASK_BUSY',
+            `Another process runs the task ${JSON.stringify(task)}.`,
+            { gate: 'reserve' },
+          )
         }
         database
           .sql(
@@ -29,6 +34,7 @@ export function taskPort(database: Database): TaskPort {
           throw new TollgateError(
             'LIMIT_TASK_BUSY',
             `The lease of the task ${JSON.stringify(task)} was lost.`,
+            { gate: 'reserve' },
           )
       })
     },

@@ -41,7 +41,7 @@ const askAbout = async (
     await drain(input)
     const answer = await question(ticket, over, terminal, input)
     if (answer === undefined) return refusal(over.aborted ? 'nobody answered in time' : 'the input ended')
-    return answer ? { approve: true, by } : refusal('refused at the terminal')
+    return answer ? { approve: true, by } : { approve: false, by }
   } finally {
     releaseNotes()
   }

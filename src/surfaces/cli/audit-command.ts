@@ -72,7 +72,7 @@ const follow = async (
   )
   const over = AbortSignal.any([ended.signal, terminal.outputClosed])
   const linesOf = createAuditPrinter(terminal.out)
-  let separator = '['
+  let separator = ''
   const show = (records: readonly AuditRecord[]): void => {
     if (!terminal.json) return terminal.print(linesOf(records))
     for (const record of records) {
@@ -80,9 +80,10 @@ const follow = async (
       separator = ','
     }
   }
+  if (terminal.json) terminal.write('[')
   show(first)
   for await (const records of followAudit(gate, runId, first.at(-1), over)) show(records)
-  if (terminal.json) terminal.write(separator === '[' ? '[]\n' : '\n]\n')
+  if (terminal.json) terminal.write('\n]\n')
   release()
   return ended.signal.aborted ? EXIT_CANCELLED : EXIT_DONE
 }

@@ -12,6 +12,8 @@ export type Invocation = {
   stateFolder(): string
   /** Set by the command that ran. */
   exit: number
+  /** Help and release, which come piece by piece, where they have to become one JSON document. */
+  said: string
 }
 
 /** Wraps the body of a command: its exit code is kept, its errors pass through. */

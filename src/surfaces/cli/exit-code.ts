@@ -4,7 +4,7 @@ import type { Code, RunResult } from '../../index.ts'
 /** Exit codes that no error code carries. */
 export const EXIT_DONE = 0
 export const EXIT_USAGE = 2
-export const EXIT_WAITING = 8
+const EXIT_WAITING = 8
 export const EXIT_AUDIT_BROKEN = 9
 export const EXIT_CANCELLED = 130
 

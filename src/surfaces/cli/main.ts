@@ -1,5 +1,6 @@
 /** Entry of the CLI: parses the arguments, runs one command, leaves its exit code to the process. */
 import { Console } from 'node:console'
+import { EXIT_DONE } from './exit-code.ts'
 import { createProgram } from './program.ts'
 import { reportError } from './report-error.ts'
 import { openTerminal } from './terminal.ts'
@@ -18,12 +19,14 @@ const main = async (argv: readonly string[]): Promise<number> => {
   const terminal = openTerminal(wantsJson(argv))
   // Modules of the operator (--tools) may log: stdout belongs to the result.
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr })
+  const { program, invocation } = createProgram(terminal)
   try {
-    const { program, invocation } = createProgram(terminal)
     await program.parseAsync([...argv], { from: 'user' })
     return invocation.exit
   } catch (error) {
-    return isAnswered(error) ? 0 : reportError(error, terminal)
+    if (!isAnswered(error)) return reportError(error, terminal)
+    if (terminal.json) terminal.printJson({ text: invocation.said })
+    return EXIT_DONE
   }
 }
 

@@ -27,6 +27,8 @@ export const eventLines = (event: RunEvent, terminal: Terminal): string[] => {
       ]
     }
     case 'approval':
+      // What was asked stands there already, and the use of an approval is its call.
+      if (event.state === 'asked' || event.state === 'used') return []
       return [`${err.paint('yellow', 'approval')} ${printable(event.state)}: ${printable(event.op)}`]
     case 'cost_alert': {
       const percent = `${Math.round(event.threshold * 100)}%`

@@ -28,28 +28,30 @@ export const checkLines = (file: string, check: PolicyCheck, style: Style): stri
   ]
 }
 
-const remarkLines = (remarks: readonly (PolicyProblem | PolicyWarning)[]): string[] => {
-  const lines = remarks
+type Remark = PolicyProblem | PolicyWarning
+
+const remarkTexts = (remarks: readonly Remark[]): string[] => {
+  const texts = remarks
     .slice(0, REMARKS_MAX)
-    .map((remark) => `  ${printable(cut(formatProblem(remark), TEXT_SIZE_MAX))}`)
+    .map((remark) => printable(cut(formatProblem(remark), TEXT_SIZE_MAX)))
   const left = remarks.length - REMARKS_MAX
-  return left > 0 ? [...lines, `  and ${left} more`] : lines
+  return left > 0 ? [...texts, `and ${left} more`] : texts
 }
+
+/** One line for each, however long: tools search in it. */
+const remarkLines = (remarks: readonly Remark[]): string[] => remarkTexts(remarks).map((text) => `  ${text}`)
 
 /** A policy in plain words. All text in it is printable. */
 export const explanationLines = (explanation: PolicyExplanation, style: Style): string[] => {
-  const { name, model, digest, sections, warnings } = explanation
-  const titles = [name ?? 'A policy without a name', ...(model === undefined ? [] : [`for ${model}`])]
+  const { name = 'A policy without a name', model, digest, sections, warnings } = explanation
+  const section = (title: string, texts: readonly string[]): string[] =>
+    texts.length === 0 ? [] : ['', title, ...texts.flatMap((text) => itemLines(text, style))]
   return [
-    style.paint('bold', printable(titles.join(', '))),
-    ...sections.flatMap(({ title, sentences }) => [
-      '',
-      style.paint('bold', printable(title)),
-      ...sentences.flatMap((sentence) => itemLines(printable(sentence), style)),
-    ]),
-    ...(warnings.length === 0
-      ? []
-      : ['', style.paint(['bold', 'yellow'], 'Warnings'), ...remarkLines(warnings)]),
+    style.paint('bold', printable(model === undefined ? name : `${name}, for ${model}`)),
+    ...sections.flatMap(({ title, sentences }) =>
+      section(style.paint('bold', printable(title)), sentences.map(printable)),
+    ),
+    ...section(style.paint(['bold', 'yellow'], 'Warnings'), remarkTexts(warnings)),
     '',
     style.paint('dim', `policy ${digest}`),
   ]

@@ -1,5 +1,5 @@
 import type { AuditRecord, RunResult } from '../../index.ts'
-import { callRows } from './call-rows.ts'
+import { callRows, type CallRow } from './call-rows.ts'
 import { callsLines } from './print-calls.ts'
 import { reasonLines, refusalLines } from './print-refusals.ts'
 import { usageLines } from './print-usage.ts'
@@ -29,7 +29,7 @@ export const resultLines = (result: RunResult, records: readonly AuditRecord[], 
     ...section('value', valueLines(result)),
     ...section('error', errorLines(result, style)),
     ...section('calls', callsLines(rows, style)),
-    ...section('refused or failed', refusalLines(rows, style)),
+    ...section('refused or failed', refusalLines(withoutEnding(rows, result), style)),
     ...section('approvals', approvalLines(result)),
     ...section('usage', usageLines(result.usage, style)),
     ...section('cost alerts', alertLines(result, style)),
@@ -56,18 +56,30 @@ const valueLines = (result: RunResult): string[] => {
   ].map((line) => `  ${line}`)
 }
 
+/** The calls without the one whose refusal ended the run: the error tells it already. */
+const withoutEnding = (rows: readonly CallRow[], { error }: RunResult): readonly CallRow[] => {
+  const same = rows.filter(
+    ({ code, gate, op }) =>
+      code !== undefined && code === error?.code && gate === error.gate && op === error.op,
+  )
+  return same.length === 1 ? rows.filter((row) => row !== same[0]) : rows
+}
+
+/** The places of a stack; its first lines only repeat name and message. What has no places is shown as it is. */
+const stackLines = (stack = ''): string[] => {
+  const lines = printableLines(cut(stack, VALUE_SIZE_MAX)).map((line) => line.trim())
+  const places = lines.filter((line) => line.startsWith('at '))
+  return (places.length > 0 ? places : lines.filter((line) => line !== '')).slice(0, STACK_LINES_MAX)
+}
+
 const errorLines = ({ error }: RunResult, style: Style): string[] => {
   if (error === undefined) return []
   const gate = error.gate === undefined ? '' : ` at the gate ${error.gate}`
   const op = error.op === undefined ? '' : ` of ${printable(error.op)}`
-  const stack =
-    error.stack === undefined
-      ? []
-      : printableLines(cut(error.stack, VALUE_SIZE_MAX)).slice(0, STACK_LINES_MAX)
   return [
     `  ${style.paint('red', error.code)}${gate}${op}`,
     ...reasonLines(error, style, '  '),
-    ...stack.map((line) => style.paint('dim', `    ${line.trim()}`)),
+    ...stackLines(error.stack).map((line) => style.paint('dim', `    ${line}`)),
   ]
 }
 
@@ -95,7 +107,7 @@ const alertLines = (result: RunResult, style: Style): string[] =>
   )
 
 /** Remarks of a policy, at most 20 of them. */
-export const warningLines = (warnings: readonly string[], style: Style): string[] => {
+const warningLines = (warnings: readonly string[], style: Style): string[] => {
   const lines = warnings
     .slice(0, WARNINGS_MAX)
     .map((warning) => style.paint('yellow', `  ${printable(cut(warning, 600))}`))

@@ -3,6 +3,7 @@ import { findPackageJSON } from 'node:module'
 import { Command } from 'commander'
 import { addAuditCommand } from './audit-command.ts'
 import type { Invocation } from './command.ts'
+import { addDoctorCommand } from './doctor-command.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addRunCommand } from './run-command.ts'
 import { addRunsCommand } from './runs-command.ts'
@@ -39,6 +40,7 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
     terminal,
     stateFolder: () => stateFolderOf(program),
     exit: 0,
+    said: '',
   }
   program
     .description('Runs untrusted agent tools in V8 isolates; every call that they make passes one gate.')
@@ -59,7 +61,7 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .configureOutput({
-      writeOut: (text) => (terminal.json ? terminal.printJson({ text }) : terminal.write(text)),
+      writeOut: (text) => void (terminal.json ? (invocation.said += text) : terminal.write(text)),
       writeErr: (text) => (terminal.json ? undefined : terminal.note([text.trimEnd()])),
       // Errors are told by report-error.ts, in one form for all of them.
       outputError: () => undefined,
@@ -70,5 +72,6 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
   addPolicyCommands(program, invocation)
   addRunsCommand(program, invocation)
   addAuditCommand(program, invocation)
+  addDoctorCommand(program, invocation)
   return { program, invocation }
 }

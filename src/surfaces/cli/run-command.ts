@@ -61,9 +61,9 @@ const runTool = async (
     options.policy === undefined
       ? definePolicy({}, { tools })
       : await loadPolicyFile(options.policy, { tools })
-  if (options.policy === undefined) terminal.note(['no policy: the tool holds no capability'])
   const input = await readInput(options.input)
-  return supervise(invocation, tools, async (gate, signal) => {
+  if (options.policy === undefined) terminal.note(['no policy: the tool holds no capability'])
+  return await supervise(invocation, tools, async (gate, signal) => {
     const result = await gate.run({
       ...program,
       policy,
@@ -99,8 +99,12 @@ const supervise = async (
 ): Promise<number> => {
   const cancel = new AbortController()
   let opened: Tollgate | undefined
+  const { terminal } = invocation
   const release = onInterrupt(
-    () => cancel.abort(),
+    () => {
+      if (terminal.live) terminal.note(['cancelling; a second signal ends everything at once'])
+      cancel.abort()
+    },
     () => void endAtOnce(opened),
   )
   try {

@@ -1,8 +1,8 @@
 import ts from 'typescript'
 
 /** A house is easier to walk through when its rooms are small. */
-export const FILE_LINES_MAX = 400
-export const FUNCTION_LINES_MAX = 70
+const FILE_LINES_MAX = 400
+const FUNCTION_LINES_MAX = 70
 export const README_LINES_MAX = 60
 
 const lineCount = (text: string): number => text.replace(/\n$/, '').split('\n').length

@@ -31,7 +31,7 @@ const files = (): string[] => readdirSync(folder.path)
 
 describe('bad input ends with a coded error, exit code 2, and nothing written', () => {
   test.each([
-    ['malformed YAML', ['run', 'tool.ts', '-p', 'malformed.yaml'], 'CONFIG_POLICY_SYNTAX', /line \d/],
+    ['malformed YAML', ['run', 'tool.ts', '-p', 'malformed.yaml'], 'CONFIG_POLICY_SYNTAX', /\d:\d/],
     [
       'an unknown key',
       ['run', 'tool.ts', '-p', 'unknown-key.yaml'],

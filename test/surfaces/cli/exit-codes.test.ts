@@ -107,12 +107,24 @@ describe('a command that cannot do its work', () => {
     expect((await tollgate(['frobnicate'], { cwd: folder.path })).exit).toBe(2)
   })
 
-  test('70: the checkout is not built', async () => {
-    using bare = openFolder()
+  test.each([
+    ['the checkout is not built', {}, 'npm run build'],
+    [
+      'a dependency is not installed',
+      { 'dist/src/surfaces/cli/main.js': `import 'tollgate-test-of-what-is-not-there'` },
+      'npm ci',
+    ],
+    ['a defect', { 'dist/src/surfaces/cli/main.js': `throw new Error('broken')` }, 'broken'],
+  ])('70: %s', async (_, files, told) => {
+    using bare = openFolder({ 'package.json': '{ "type": "module" }', ...files })
     mkdirSync(join(bare.path, 'bin'))
     copyFileSync(binary, join(bare.path, 'bin', 'tollgate.js'))
-    const ended = await startProgram(process.execPath, [join(bare.path, 'bin', 'tollgate.js'), 'runs']).ended
-    expect(ended.exit).toBe(70)
-    expect(ended.stderr).toContain('npm run build')
+    const start = (...args: string[]): Promise<Ended> =>
+      startProgram(process.execPath, [join(bare.path, 'bin', 'tollgate.js'), 'runs', ...args]).ended
+    const [ended, json] = [await start(), await start('--json')]
+    expect([ended.exit, ended.stdout, json.exit]).toEqual([70, '', 70])
+    expect(ended.stderr).toMatch(/^✖ INTERNAL_ERROR /)
+    expect(ended.stderr).toContain(told)
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'INTERNAL_ERROR' } })
   })
 })

@@ -13,8 +13,8 @@ import { judgeHop, nextDraft, tooManyRedirects } from './redirects.ts'
 /** Longest URL in a fact of the audit record, in characters. */
 const FACT_SIZE_MAX = 512
 
-/** What the trips of one driver share. */
-export type Baggage = {
+/** What the calls of one driver share. */
+export type Parts = {
   readonly grant: HttpGrant
   readonly secrets: ReadonlyMap<string, ResolvedSecret>
   readonly connections: Connections
@@ -23,8 +23,8 @@ export type Baggage = {
 /** What the broker may tell beside its contract: whether the policy would ask a human about a judgement. Absent: it would not. */
 export type Asking = { readonly asks?: (judgement: Judgement) => boolean }
 
-/** One call on its way: the request, the redirects that it follows, and what they amount to so far. */
-type Trip = Baggage & {
+/** One call under way: the request, the redirects that it follows, and what they amount to so far. */
+type Progress = Parts & {
   readonly call: PerformContext & Asking
   readonly deadline: Deadline
   readonly first: HttpJudgement
@@ -38,14 +38,14 @@ type Trip = Baggage & {
 }
 
 /** Performs a judged request and follows its redirects by hand. Throws DENIED_*, LIMIT_* and UPSTREAM_*. */
-export async function travel(
+export async function performRequest(
   first: HttpJudgement,
   call: PerformContext & Asking,
   deadline: Deadline,
-  baggage: Baggage,
+  parts: Parts,
 ): Promise<Outcome> {
-  const trip: Trip = {
-    ...baggage,
+  const progress: Progress = {
+    ...parts,
     call,
     deadline,
     first,
@@ -55,11 +55,11 @@ export async function travel(
     sent: false,
   }
   for (let hop = first; ;) {
-    const response = await depart(trip, hop)
+    const response = await sendHop(progress, hop)
     try {
       const draft = nextDraft(hop.request, response.status, response.headers)
-      if (draft === undefined) return await arrive(trip, hop, response)
-      hop = await changeOver(trip, draft, response)
+      if (draft === undefined) return await finish(progress, hop, response)
+      hop = await followRedirect(progress, draft, response)
     } catch (error) {
       await response.connection.end()
       throw error
@@ -68,19 +68,19 @@ export async function travel(
 }
 
 /** Sends one hop. While nothing has left, a failure says so: then nothing is charged, and an effect can be tried again. */
-async function depart(trip: Trip, hop: HttpJudgement): Promise<Response> {
+async function sendHop(progress: Progress, hop: HttpJudgement): Promise<Response> {
   try {
-    const response = await sendHop(trip, hop, headersOf(trip, hop))
+    const response = await dispatch(progress, hop, headersOf(progress, hop))
     const { url, headers, body } = hop.request
-    trip.egressBytes += egressBytes(url, headers, body)
+    progress.egressBytes += egressBytes(url, headers, body)
     return response
   } catch (error) {
-    throw trip.sent ? error : asTollgateError(error).with({ notPerformed: true })
+    throw progress.sent ? error : asTollgateError(error).with({ notPerformed: true })
   }
 }
 
 /** Everything that the host adds is decided here, by the entry that allowed this hop. */
-function headersOf({ grant, secrets, call }: Trip, hop: HttpJudgement): readonly Header[] {
+function headersOf({ grant, secrets, call }: Progress, hop: HttpJudgement): readonly Header[] {
   const { auth } = entryOf(grant, hop)
   const credential = auth === undefined ? undefined : credentialFor(auth, hop.request, secrets)
   return headersToSend(hop.request, credential, hop.idempotency === 'keyed' ? call.idempotencyKey : undefined)
@@ -90,14 +90,18 @@ function headersOf({ grant, secrets, call }: Trip, hop: HttpJudgement): readonly
  * A read may use a connection that served before. An effect never does: where the server is just closing it, nobody could tell
  * whether the effect took place.
  */
-async function sendHop(trip: Trip, hop: HttpJudgement, headers: readonly Header[]): Promise<Response> {
-  const { connections, deadline } = trip
+async function dispatch(
+  progress: Progress,
+  hop: HttpJudgement,
+  headers: readonly Header[],
+): Promise<Response> {
+  const { connections, deadline } = progress
   const kept = hop.effect === 'read' ? connections.reuse(hop.request) : undefined
-  const answered = kept && (await sendOn(kept, trip, hop, headers))
+  const answered = kept && (await sendOn(kept, progress, hop, headers))
   if (answered !== undefined) return answered
   // Under a wildcard the name is the guest's choice, and asking a resolver for it sends it out.
-  if (entryOf(trip.grant, hop).pattern.wildcard) trip.sent = true
-  const response = await sendOn(await connections.dial(hop.request, deadline), trip, hop, headers)
+  if (entryOf(progress.grant, hop).pattern.wildcard) progress.sent = true
+  const response = await sendOn(await connections.dial(hop.request, deadline), progress, hop, headers)
   if (response === undefined) {
     throw new TollgateError('UPSTREAM_UNREACHABLE', `${hop.request.host} closed the connection at once.`)
   }
@@ -106,41 +110,45 @@ async function sendHop(trip: Trip, hop: HttpJudgement, headers: readonly Header[
 
 async function sendOn(
   connection: Connection,
-  trip: Trip,
+  progress: Progress,
   hop: HttpJudgement,
   headers: readonly Header[],
 ): Promise<Response | undefined> {
-  const { sent } = trip
-  trip.sent = true
-  const response = await send(connection, hop.request, headers, trip.deadline)
-  if (response === undefined) trip.sent = sent
+  const { sent } = progress
+  progress.sent = true
+  const response = await send(connection, hop.request, headers, progress.deadline)
+  if (response === undefined) progress.sent = sent
   return response
 }
 
-/** From one hop to the next: judged, the redirect's own body read past, and paid for. */
-async function changeOver(trip: Trip, draft: RequestDraft, response: Response): Promise<HttpJudgement> {
-  const { grant, first, call, deadline, connections } = trip
+/** From one hop to the next: judged, paid for, and the redirect's own body read past. */
+async function followRedirect(
+  progress: Progress,
+  draft: RequestDraft,
+  response: Response,
+): Promise<HttpJudgement> {
+  const { grant, first, call, deadline, connections } = progress
   const { redirectsMax } = grant.settings
-  if (trip.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
+  if (progress.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
   const hop = judgeHop(grant, first, draft, (judgement) => call.asks?.(judgement) ?? false)
   // A hop sends bytes like a call. It is none: rates count calls.
   for (const quota of hop.quotas) if (quota.windowMs === undefined) call.draw(quota)
-  trip.ingressBytes += await discardResponse(response, deadline)
+  progress.ingressBytes += await discardResponse(response, deadline)
   connections.keep(response.connection)
-  trip.hops += 1
+  progress.hops += 1
   return hop
 }
 
-/** The end of the way: reads the answer and says what it all amounted to. */
-async function arrive(trip: Trip, hop: HttpJudgement, response: Response): Promise<Outcome> {
-  const { grant, first, connections, deadline, hops, egressBytes: sentBytes } = trip
+/** Reads the last answer, and says what the call amounted to. */
+async function finish(progress: Progress, hop: HttpJudgement, response: Response): Promise<Outcome> {
+  const { grant, first, connections, deadline, hops, egressBytes: sentBytes } = progress
   const { responseBytesMax, egressMbMicroUsd } = grant.settings
   const decoded = await readResponse(response, hop.request, responseBytesMax, deadline)
   connections.keep(response.connection)
   const { url, query } = hop.request
   return {
     value: toAnswer(response, decoded, { url, redirected: hops > 0 }),
-    ingressBytes: trip.ingressBytes + decoded.wireBytes,
+    ingressBytes: progress.ingressBytes + decoded.wireBytes,
     egressBytes: sentBytes,
     costMicroUsd: entryOf(grant, first).costMicroUsd + egressMicroUsd(sentBytes, egressMbMicroUsd),
     facts: {

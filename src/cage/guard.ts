@@ -1,0 +1,39 @@
+import { CELLS, type Cell } from './watchdog-cells.ts'
+
+const MB = 1024 * 1024
+/** What an isolate needs beside its heap: new space, compiled code, the engine's own. */
+const MEMORY_SLACK_MB = 64
+/** The engine stops a stretch of guest code itself; whatever is still on after this long is in code that cannot be stopped. */
+const GRACE_MS = 100
+
+/**
+ * What the loop tells the watchdog, which looks at it from another thread: how long the stretch of guest code that now runs may
+ * take, and how much memory the process may have. The loop cannot look for itself while guest code holds it.
+ */
+export class Guard {
+  readonly cells: Float64Array
+  readonly #residentBytes: () => number
+
+  /** `residentBytes` reads the resident size of this process. */
+  constructor(residentBytes: () => number) {
+    this.cells = new Float64Array(new SharedArrayBuffer(8 * Object.keys(CELLS).length))
+    this.#residentBytes = residentBytes
+  }
+
+  #set(cell: Cell, value: number): void {
+    this.cells[CELLS[cell]] = value
+  }
+
+  /** A run begins: what is resident now is the base that its memory is added to. */
+  allowMemory(memoryMb: number): void {
+    this.#set('residentBytesMax', this.#residentBytes() + (memoryMb + MEMORY_SLACK_MB) * MB)
+  }
+
+  enter(segmentMs: number): void {
+    this.#set('deadlineMs', performance.timeOrigin + performance.now() + segmentMs + GRACE_MS)
+  }
+
+  leave(): void {
+    this.#set('deadlineMs', 0)
+  }
+}

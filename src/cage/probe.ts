@@ -1,0 +1,137 @@
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { TollgateError } from '../errors/tollgate-error.ts'
+import { boxFor, type Box, type CageParts } from './boxes.ts'
+import { gatherParts } from './parts.ts'
+import { isAtLeast, TIERS, type Tier, type TierState } from './tiers.ts'
+
+const PROBE_MS_MAX = 10_000
+
+/** The smallest program there is: what starts a box around it starts one around a cage. */
+const EMPTY_PROGRAM = '/bin/true'
+
+const emptyParts = (): CageParts => ({
+  ...gatherParts(EMPTY_PROGRAM),
+  nodePath: EMPTY_PROGRAM,
+  addon: EMPTY_PROGRAM,
+  isJitless: false,
+  hasPermissions: false,
+})
+
+/** Opens bytes as a descriptor, by a file that has no name any more. */
+function openBytes(bytes: Uint8Array): number {
+  const folder = mkdtempSync(join(tmpdir(), 'tollgate-'))
+  try {
+    const path = join(folder, 'filter')
+    writeFileSync(path, bytes, { mode: 0o600 })
+    return openSync(path, 'r')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+type Remedy = { readonly program: string; readonly install: string }
+
+const REMEDIES: Readonly<Record<'T1' | 'T2' | 'T3', readonly Remedy[]>> = {
+  T1: [
+    { program: 'setpriv', install: 'apt-get install util-linux' },
+    { program: 'prlimit', install: 'apt-get install util-linux' },
+  ],
+  T2: [{ program: 'unshare', install: 'apt-get install util-linux' }],
+  T3: [{ program: 'bwrap', install: 'apt-get install bubblewrap' }],
+}
+
+const isInstalled = (program: string): boolean =>
+  ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin'].some((folder) => existsSync(`${folder}/${program}`))
+
+const NAMESPACES_REMEDY =
+  'allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); ' +
+  'in a container, a seccomp profile that permits unshare, clone and mount'
+
+/** Runs a box around nothing. Undefined when it worked, else the last thing that it said. */
+function tryBox({ command, args, env, filter }: Box): string | undefined {
+  const descriptor = filter === undefined ? undefined : openBytes(filter)
+  const { error, status, signal, stderr } = spawnSync(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ignore', descriptor ?? 'ignore'],
+    env,
+    cwd: '/',
+    timeout: PROBE_MS_MAX,
+    encoding: 'utf8',
+  })
+  if (descriptor !== undefined) closeSync(descriptor)
+  if (error !== undefined) return error.message
+  if (status === 0) return undefined
+  return stderr.trim().split('\n').at(-1) ?? `it ended with ${signal ?? String(status)}`
+}
+
+/** Evidence that this machine is itself a sandbox of the kind that T4 asks for. */
+function outerSandbox(): string | undefined {
+  const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
+  if (/gvisor/i.test(read('/proc/version'))) return 'gVisor'
+  const isVirtual = /^flags\s*:.*\bhypervisor\b/m.test(read('/proc/cpuinfo'))
+  return isVirtual && /virtio_mmio\.device=/.test(read('/proc/cmdline')) ? 'a microVM' : undefined
+}
+
+function probeOne(tier: 'T1' | 'T2' | 'T3'): TierState {
+  if (process.platform !== 'linux') {
+    const remedy =
+      process.platform === 'win32' ? 'run it in WSL2' : 'run it on Linux, in a virtual machine for one'
+    return { tier, available: false, why: `${process.platform} has no /proc and no namespaces`, remedy }
+  }
+  const missing = REMEDIES[tier].find(({ program }) => !isInstalled(program))
+  if (missing !== undefined)
+    return { tier, available: false, why: `${missing.program} is not installed`, remedy: missing.install }
+  const box = boxFor(tier, emptyParts(), process.arch)
+  if (box === undefined)
+    return {
+      tier,
+      available: false,
+      why: `there is no seccomp filter for ${process.arch}`,
+      remedy: 'use x64 or arm64',
+    }
+  const why = tryBox(box)
+  return why === undefined
+    ? { tier, available: true, facts: [] }
+    : { tier, available: false, why, remedy: NAMESPACES_REMEDY }
+}
+
+const known = new Map<Tier, TierState>()
+
+/** Whether a tier can be had on this machine; tried once in the life of the process, about 10 ms each. */
+export function probeTier(tier: Tier): TierState {
+  const state = known.get(tier) ?? (tier === 'T4' ? probeOuter() : probeOne(tier))
+  known.set(tier, state)
+  return state
+}
+
+function probeOuter(): TierState {
+  const inner = probeTier('T3')
+  if (!inner.available) return { ...inner, tier: 'T4' }
+  const outer = outerSandbox()
+  if (outer !== undefined) return { tier: 'T4', available: true, facts: [`inside ${outer}`] }
+  return {
+    tier: 'T4',
+    available: false,
+    why: 'this machine is neither gVisor nor a microVM',
+    remedy: 'start the host inside one',
+  }
+}
+
+/** Every tier, the weakest first. */
+export const probeTiers = (): readonly TierState[] => TIERS.map(probeTier)
+
+let best: Tier | undefined
+
+/** The strongest tier that can be had. Throws CONFIG_TIER_UNAVAILABLE when there is none, or none that is at least `least`. */
+export function bestTier(least: Tier = 'T1'): Tier {
+  best ??= TIERS.findLast((tier) => probeTier(tier).available)
+  if (best !== undefined && isAtLeast(best, least)) return best
+  const missing = probeTier(best === undefined ? 'T1' : least)
+  const why = missing.available ? 'it cannot be had' : `${missing.why}; ${missing.remedy}`
+  throw new TollgateError('CONFIG_TIER_UNAVAILABLE', `The tier ${missing.tier} is demanded: ${why}.`, {
+    gate: 'cage',
+    rule: 'security.min_tier',
+  })
+}

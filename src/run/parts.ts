@@ -1,0 +1,90 @@
+import { availableParallelism } from 'node:os'
+import { openAuditSink, type AuditSink } from '../audit/sinks.ts'
+import type { Answer } from '../broker/call.ts'
+import { launchCage } from '../cage/launch.ts'
+import { createRegistry } from '../capabilities/registry.ts'
+import { openJournalBuffer } from '../journal/buffer.ts'
+import type { EventRow, Store } from '../stores/ports.ts'
+import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
+import { openCagePool } from './cage-pool.ts'
+import { createHttpPowers } from './http-powers.ts'
+import type { TollgateOptions } from './options.ts'
+import { createPolicyLoader } from './policy-loader.ts'
+import type { Powers } from './powers.ts'
+import type { PreparedRun, PrepareSetting } from './prepare.ts'
+import type { RunEvent } from './result.ts'
+import type { RunSetting } from './run.ts'
+import { TaskLedgers } from './task-ledgers.ts'
+
+/** Everything that a Tollgate is made of; whoever puts one together by hand may replace single parts. */
+export type TollgateParts = {
+  readonly setting: RunSetting
+  readonly prepare: PrepareSetting
+  readonly sink: AuditSink | undefined
+}
+
+const STATE_DEFAULT = '.tollgate'
+
+const createPowers = (given: Partial<Powers> = {}): Powers => ({
+  http: given.http ?? createHttpPowers(),
+  launchCage: given.launchCage ?? (() => launchCage()),
+  now: given.now ?? (() => Date.now()),
+  env: given.env ?? process.env,
+})
+
+/** A callback of the embedder that fails is the embedder's to mend; it must not end a run, nor the host. */
+async function tell(listener: ((event: RunEvent) => unknown) | undefined, event: RunEvent): Promise<void> {
+  try {
+    await listener?.(event)
+  } catch (error) {
+    process.emitWarning(`An onEvent callback threw: ${String(error)}`, 'TollgateWarning')
+  }
+}
+
+async function openSink(auditLog: string | undefined, store: Store): Promise<AuditSink | undefined> {
+  try {
+    return auditLog === undefined ? undefined : await openAuditSink(auditLog)
+  } catch (error) {
+    store.close()
+    throw error
+  }
+}
+
+/** Opens the parts of a Tollgate from options that were judged. Throws CONFIG_USAGE, CONFIG_STATE_UNUSABLE. */
+export async function openParts(options: TollgateOptions): Promise<TollgateParts> {
+  const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
+  const { concurrentRunsMax = 2 * availableParallelism() } = options
+  const capabilities = createRegistry({ tools })
+  const powers = createPowers(options.powers)
+  const store = openSqliteStore(state)
+  const sink = await openSink(auditLog, store)
+  const onKept = (rows: readonly EventRow[]): void => {
+    for (const { record, hash } of rows) sink?.write(record, hash)
+  }
+  const emit = (event: RunEvent, run: PreparedRun): void => {
+    void tell(onEvent, event)
+    void tell(run.onEvent, event)
+  }
+  const setting: RunSetting = {
+    store,
+    buffer: openJournalBuffer(store.journal, onKept),
+    pool: openCagePool({
+      launch: () => powers.launchCage(),
+      sparesMax: spareCages,
+      runsMax: concurrentRunsMax,
+    }),
+    powers,
+    onKept,
+    emit,
+    ledgers: new TaskLedgers(store.tasks, () => powers.now()),
+    capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
+    underWay: new Map<string, Promise<Answer>>(),
+  }
+  const prepare: PrepareSetting = {
+    compile: createPolicyLoader(capabilities, tools),
+    capabilityNames: capabilities.map(({ name }) => name),
+    env: powers.env,
+    approve: options.approve,
+  }
+  return { setting, prepare, sink }
+}

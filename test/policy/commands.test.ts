@@ -1,0 +1,149 @@
+/** `tollgate check` and `tollgate explain`, run in this process with a terminal that keeps what it is told. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isTollgateError } from '../../src/errors/tollgate-error.ts'
+import { createProgram } from '../../src/surfaces/cli/program.ts'
+import { createStyle } from '../../src/surfaces/cli/style.ts'
+import type { Terminal } from '../../src/surfaces/cli/terminal.ts'
+
+const fixtures = join(import.meta.dirname, '..', 'fixtures', 'policies')
+const usersExample = join(fixtures, 'users-example.yaml')
+const rich = join(fixtures, 'rich.yaml')
+const tools = join(import.meta.dirname, 'sample-tools.ts')
+
+type Told = { exit: number; text: string; documents: unknown[] }
+
+/** Runs one command; an error is what main.ts would report, and its code stands in the text. */
+const tollgate = async (...argv: string[]): Promise<Told> => {
+  const told: Told = { exit: 0, text: '', documents: [] }
+  const style = createStyle({ columns: 100 })
+  const terminal: Terminal = {
+    json: argv.includes('--json'),
+    out: style,
+    err: style,
+    live: false,
+    canAsk: false,
+    outputClosed: new AbortController().signal,
+    print: (lines) => void (told.text += `${lines.join('\n')}\n`),
+    printJson: (value) => void told.documents.push(JSON.parse(JSON.stringify(value))),
+    write: (text) => void (told.text += text),
+    note: (lines) => void (told.text += `${lines.join('\n')}\n`),
+    holdNotes: () => () => undefined,
+  }
+  const { program, invocation } = createProgram(terminal)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    told.exit = invocation.exit
+  } catch (error) {
+    if (!isTollgateError(error)) throw error
+    told.exit = 2
+    told.text += `${error.code} ${error.message}`
+  }
+  return told
+}
+
+describe('tollgate check', () => {
+  test('says that a policy is valid, lists its warnings with their place, and prints its digest', async () => {
+    const { exit, text } = await tollgate('check', usersExample)
+    expect(exit).toBe(0)
+    expect(text).toContain('users-example.yaml is a valid policy, with 2 warnings')
+    expect(text).toContain('12:17 human_in_loop[0]: "send_email" names nothing')
+    expect(text).toMatch(/policy sha256:[0-9a-f]{64}/)
+  })
+
+  test('fails with 2 for a warning when strict', async () => {
+    const { exit, text } = await tollgate('check', usersExample, '--strict')
+    expect(exit).toBe(2)
+    expect(text).toContain('has 2 problems')
+  })
+
+  test('fails with 2 for a problem, and names place and nearest key', async () => {
+    const { exit, text } = await tollgate('check', join(fixtures, 'misspelt.yaml'))
+    expect(exit).toBe(2)
+    expect(text).toContain('has 2 problems')
+    expect(text).toContain(
+      '4:5 permissions.http.allowed_domain: is an unknown key; did you mean allowed_domains?',
+    )
+    expect(text).toContain('6:3 limits.max_tool_call: is an unknown key; did you mean max_tool_calls?')
+  })
+
+  test('prints exactly one JSON document with --json, whatever it finds', async () => {
+    const good = await tollgate('--json', 'check', usersExample)
+    expect(good).toMatchObject({
+      exit: 0,
+      text: '',
+      documents: [{ ok: true, problems: [], warnings: [{}, {}] }],
+    })
+    const bad = await tollgate('--json', 'check', join(fixtures, 'misspelt.yaml'))
+    expect(bad).toMatchObject({
+      exit: 2,
+      text: '',
+      documents: [{ ok: false, problems: [{ line: 4 }, { line: 6 }] }],
+    })
+  })
+
+  test('verifies host tools against a module of them', async () => {
+    expect((await tollgate('check', rich)).text).toContain('not verified')
+    const verified = await tollgate('check', rich, '--tools', tools)
+    expect(verified.exit).toBe(0)
+    expect(verified.text).not.toContain('not verified')
+  })
+
+  test('prints the JSON Schema with --schema and needs no file for it', async () => {
+    const { exit, documents } = await tollgate('check', '--schema')
+    expect(exit).toBe(0)
+    expect(documents).toMatchObject([{ title: 'Tollgate policy', type: 'object' }])
+  })
+
+  test('without a file, or with one that cannot be read, is bad usage', async () => {
+    expect(await tollgate('check')).toMatchObject({
+      exit: 2,
+      text: expect.stringContaining('CONFIG_USAGE') as string,
+    })
+    const missing = await tollgate('check', join(fixtures, 'nowhere.yaml'))
+    expect(missing).toMatchObject({
+      exit: 2,
+      text: expect.stringContaining('CONFIG_FILE_UNREADABLE') as string,
+    })
+  })
+})
+
+describe('tollgate explain', () => {
+  test('says what is granted, what is not, and the worst case, no line wider than the terminal', async () => {
+    const { exit, text } = await tollgate('explain', rich, '--tools', tools)
+    expect(exit).toBe(0)
+    for (const part of ['support-agent', 'What the tool may do', 'No files', 'The worst case', 'Warnings']) {
+      expect(text).toContain(part)
+    }
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+
+  test('prints the explanation as one JSON document with --json', async () => {
+    const { exit, text, documents } = await tollgate('--json', 'explain', usersExample)
+    expect({ exit, text }).toEqual({ exit: 0, text: '' })
+    expect(documents).toMatchObject([
+      {
+        notGranted: ['tools', 'filesystem', 'db', 'code_exec', 'kv', 'mcp'],
+        worstCase: { day: 'unbounded' },
+      },
+    ])
+  })
+
+  test('passes when the worst case keeps every bound, and fails with 2 when it does not', async () => {
+    expect(
+      (await tollgate('explain', usersExample, '--max', 'max_tool_calls=20', '--max', 'cost_usd=0.5')).exit,
+    ).toBe(0)
+    const broken = await tollgate(
+      'explain',
+      usersExample,
+      '--max',
+      'max_tool_calls=19',
+      '--max',
+      'day.cost_usd=9',
+    )
+    expect(broken.exit).toBe(2)
+    expect(broken.text).toContain('max_tool_calls of a run can come to 20, and at most 19 was demanded')
+    expect(broken.text).toContain('max_cost_usd of a day has no bound')
+    expect((await tollgate('explain', usersExample, '--max', 'max_tool=1')).text).toContain('CONFIG_USAGE')
+  })
+})
