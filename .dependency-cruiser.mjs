@@ -141,8 +141,8 @@ const cage = [
   ),
   forbid(
     'cage-io-in-its-entries',
-    'Only the launcher (host side) and the entry of the cage touch Node.',
-    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe)\\.ts$' },
+    'Only the launcher (host side) and what starts in the cage (its entry, watchdog and self-attack) touch Node.',
+    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe|watchdog|self-attack)\\.ts$' },
     { path: CORE_IO, dependencyTypes: ['core'] },
   ),
   forbid(

@@ -12,7 +12,7 @@ import {
 } from './primordials.ts'
 
 /** Why a value cannot cross: where it was found, and what it is. */
-export class Unpassable {
+class Unpassable {
   readonly #message: string
   readonly #tooLarge: boolean
 
@@ -184,7 +184,7 @@ const write = (value: unknown, trail: Trail | undefined, budget: Budget): string
  * Object.prototype or null; undefined counts as null, and as absent inside objects. Everything else is refused, not converted:
  * no toJSON, no toPrimitive, no iterator is asked, and each property is read once.
  *
- * `rootName` begins the path in messages; `sizeMax` bounds the text, in UTF-16 code units. Throws {@link Unpassable}.
+ * `rootName` begins the path in messages; `sizeMax` bounds the text, in UTF-16 code units. Throws what {@link unpassableOf} reads.
  */
 export const writeJson = (value: unknown, rootName: string, sizeMax: number): string => {
   return write(value, undefined, { left: sizeMax, rootName })

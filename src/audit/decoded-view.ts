@@ -5,7 +5,6 @@ export type View = {
   readonly offsets: Uint32Array | undefined
 }
 
-const ESCAPING = /[\\%&\n]/
 const UNIT = 0x1_00_00
 /** In place of a code unit: the escape stands for nothing. */
 const NOTHING = -1
@@ -35,14 +34,29 @@ const AFTER_BACKSLASH: Readonly<Record<string, number>> = {
 /** Longest number of a character reference that is read: `&#x10ffff;` and leading zeros. */
 const REFERENCE_DIGITS_MAX = 8
 
-/** By character code: 1 where an escape may begin. */
+/** A table by character code: 1 where an escape may begin. */
 const startsWith = (...codes: readonly number[]): Uint8Array => {
   const starts = new Uint8Array(128)
   for (const code of codes) starts[code] = 1
   return starts
 }
-const JSON_STARTS = startsWith(BACKSLASH)
-const ALL_STARTS = startsWith(BACKSLASH, PERCENT, AMPERSAND, NEWLINE, RETURN, EQUALS)
+
+/** A way of escaping: where its escapes may begin, and what a text has that holds one. */
+export type Escaping = { readonly starts: Uint8Array; readonly mark: RegExp }
+
+/** Backslashes: JSON and JavaScript. */
+export const JSON_ESCAPES: Escaping = { starts: startsWith(BACKSLASH), mark: /\\/ }
+/** Percent-encoding (RFC 3986). */
+const PERCENT_ESCAPES: Escaping = { starts: startsWith(PERCENT), mark: /%/ }
+/** Character references of HTML. */
+const HTML_ESCAPES: Escaping = { starts: startsWith(AMPERSAND), mark: /&/ }
+/** All of these at once, and the line breaks of encodings that are wrapped into lines. */
+export const ALL_ESCAPES: Escaping = {
+  starts: startsWith(BACKSLASH, PERCENT, AMPERSAND, NEWLINE, RETURN, EQUALS),
+  mark: /[\\%&\n]/,
+}
+/** One after the other, for secrets that themselves hold what looks like an escape of another kind. */
+export const EACH_ESCAPES: readonly Escaping[] = [ALL_ESCAPES, JSON_ESCAPES, PERCENT_ESCAPES, HTML_ESCAPES]
 
 /** One escape, read: how many characters it takes, and the code unit that it stands for. */
 const packed = (width: number, unit: number): number => width * UNIT + unit
@@ -139,7 +153,12 @@ function readLayer(text: string, starts: Uint8Array): Reading {
   return { units, origins, size, isWide: above > 255 }
 }
 
-function decode({ text, offsets }: View, starts: Uint8Array): View | undefined {
+/**
+ * The text with one layer of escapes read. Undefined when it has none. Takes time in proportion to its length, whatever it
+ * holds.
+ */
+export function decodeOnce({ text, offsets }: View, { starts, mark }: Escaping): View | undefined {
+  if (!mark.test(text)) return undefined
   const { units, origins, size, isWide } = readLayer(text, starts)
   if (size === text.length) return undefined
   if (offsets !== undefined)
@@ -150,14 +169,3 @@ function decode({ text, offsets }: View, starts: Uint8Array): View | undefined {
     : Buffer.from(units.subarray(0, size)).toString('latin1')
   return { text: decoded, offsets: origins.subarray(0, size + 1) }
 }
-
-/**
- * The text with one layer of escapes read: backslashes (JSON, JavaScript), percent-encoding (RFC 3986), character references
- * (HTML) and line breaks all at once. Undefined when it has none. Takes time in proportion to its length, whatever it holds.
- */
-export const decodeOnce = (view: View): View | undefined =>
-  ESCAPING.test(view.text) ? decode(view, ALL_STARTS) : undefined
-
-/** JSON text with the escapes of its strings read, and nothing else. Undefined when it has none. */
-export const decodeJson = (json: string): View | undefined =>
-  json.includes('\\') ? decode({ text: json, offsets: undefined }, JSON_STARTS) : undefined

@@ -1,5 +1,12 @@
-import { decodeJson, decodeOnce, type View } from './decoded-view.ts'
-import { formsOf, toLower } from './secret-forms.ts'
+import {
+  ALL_ESCAPES,
+  decodeOnce,
+  EACH_ESCAPES,
+  JSON_ESCAPES,
+  type Escaping,
+  type View,
+} from './decoded-view.ts'
+import { formsOf, looksEscaped, toLower } from './secret-forms.ts'
 
 /** Takes the secrets of a run out of what is handed out, written down or shown. */
 export type Redactor = {
@@ -12,23 +19,27 @@ export type Redactor = {
 /** A value that must not appear, and the name that stands for it. */
 export type Redaction = { readonly name: string; readonly value: string }
 
+/** What is looked for, and through which escapes. */
+type Search = { readonly needles: readonly Needle[]; readonly escapings: readonly Escaping[] }
 type Needle = { readonly name: string; readonly form: string }
 /** A stretch of the original text that goes. */
 type Span = { readonly name: string; readonly from: number; readonly to: number }
 
 /** Layers of escapes that are read: a web page in a JSON answer has two. */
 const LAYERS = 2
-const NUMBER = /-?\d[\d.eE+-]*/g
+/** What stands between the strings of JSON, piece by piece: numbers, and the three words. */
+const BARE = /[^\s,:[\]{}]+/g
 
 const QUOTE = 34
 const BACKSLASH = 92
 
-/** A view, then the same with one layer of escapes read after another. */
-function* viewsFrom(first: View): Generator<View> {
-  let view: View | undefined = first
-  for (let layer = 0; view !== undefined; layer += 1) {
-    yield view
-    view = layer < LAYERS ? decodeOnce(view) : undefined
+/** A view, then what is seen when one layer of escapes is read after another. */
+function* viewsFrom(view: View, escapings: readonly Escaping[], layers = LAYERS): Generator<View> {
+  yield view
+  if (layers === 0) return
+  for (const escaping of escapings) {
+    const decoded = decodeOnce(view, escaping)
+    if (decoded !== undefined) yield* viewsFrom(decoded, escapings, layers - 1)
   }
 }
 
@@ -42,9 +53,9 @@ function findIn({ text, offsets }: View, needles: readonly Needle[], found: Span
   }
 }
 
-function find(first: View, needles: readonly Needle[]): Span[] {
+function find(first: View, { needles, escapings }: Search): Span[] {
   const found: Span[] = []
-  for (const view of viewsFrom(first)) findIn(view, needles, found)
+  for (const view of viewsFrom(first, escapings)) findIn(view, needles, found)
   return found
 }
 
@@ -59,8 +70,8 @@ function replaceSpans(text: string, spans: readonly Span[]): string {
   return result + text.slice(end)
 }
 
-function redactText(text: string, needles: readonly Needle[]): string {
-  const found = find({ text, offsets: undefined }, needles)
+function redactText(text: string, search: Search): string {
+  const found = find({ text, offsets: undefined }, search)
   return found.length === 0 ? text : replaceSpans(text, found)
 }
 
@@ -84,36 +95,37 @@ function textOf(literal: string): string | undefined {
 }
 
 /** A token is left as it is, byte for byte, unless a secret stands in it. */
-function redactLiteral(literal: string, needles: readonly Needle[]): string {
+function redactLiteral(literal: string, search: Search): string {
   const said = textOf(literal)
-  if (said === undefined) return redactText(literal, needles)
-  const redacted = redactText(said, needles)
+  if (said === undefined) return redactText(literal, search)
+  const redacted = redactText(said, search)
   return redacted === said ? literal : JSON.stringify(redacted)
 }
 
 /** A number that is a secret becomes a string. */
-function redactNumber(number: string, needles: readonly Needle[]): string {
-  const redacted = redactText(number, needles)
-  return redacted === number ? number : JSON.stringify(redacted)
+function redactBare(bare: string, search: Search): string {
+  const redacted = redactText(bare, search)
+  return redacted === bare ? bare : JSON.stringify(redacted)
 }
 
-function redactTokens(json: string, needles: readonly Needle[]): string {
+function redactTokens(json: string, search: Search): string {
   const pieces: string[] = []
   for (let at = 0; at < json.length;) {
     const quote = json.indexOf('"', at)
     const between = json.slice(at, quote === -1 ? json.length : quote)
-    pieces.push(between.replaceAll(NUMBER, (number) => redactNumber(number, needles)))
+    pieces.push(between.replaceAll(BARE, (bare) => redactBare(bare, search)))
     if (quote === -1) break
     at = literalEnd(json, quote)
-    pieces.push(redactLiteral(json.slice(quote, at), needles))
+    pieces.push(redactLiteral(json.slice(quote, at), search))
   }
   return pieces.join('')
 }
 
 /** Most JSON holds no secret: all its strings are searched at once, before each is on its own. */
-function redactJson(json: string, needles: readonly Needle[]): string {
-  const strings = decodeJson(json) ?? { text: json, offsets: undefined }
-  return find(strings, needles).length === 0 ? json : redactTokens(json, needles)
+function redactJson(json: string, search: Search): string {
+  const whole = { text: json, offsets: undefined }
+  const strings = decodeOnce(whole, JSON_ESCAPES) ?? whole
+  return find(strings, search).length === 0 ? json : redactTokens(json, search)
 }
 
 /** A flat record with every text in it redacted. */
@@ -135,8 +147,10 @@ export function createRedactor(redactions: readonly Redaction[]): Redactor {
     formsOf(value).map((form): Needle => ({ name, form })),
   )
   if (needles.length === 0) return { text: (text) => text, json: (json) => json }
+  const escapings = redactions.some(({ value }) => looksEscaped(value)) ? EACH_ESCAPES : [ALL_ESCAPES]
+  const search = { needles, escapings }
   return {
-    text: (text) => redactText(text, needles),
-    json: (json) => redactJson(json, needles),
+    text: (text) => redactText(text, search),
+    json: (json) => redactJson(json, search),
   }
 }

@@ -1,4 +1,4 @@
-import { decodeOnce } from './decoded-view.ts'
+import { ALL_ESCAPES, decodeOnce } from './decoded-view.ts'
 
 /** Values shorter than this cannot be told from ordinary text; who configures them is refused (see src/run/secrets.ts). */
 export const SECRET_SIZE_MIN = 8
@@ -16,10 +16,13 @@ const urlSafe = (base64: string): string => base64.replaceAll('+', '-').replaceA
 
 /** What two layers of escapes make of a value that itself looks escaped. */
 function decodedForms(value: string): string[] {
-  const once = decodeOnce({ text: value, offsets: undefined })
-  const twice = once && decodeOnce(once)
+  const once = decodeOnce({ text: value, offsets: undefined }, ALL_ESCAPES)
+  const twice = once && decodeOnce(once, ALL_ESCAPES)
   return [once, twice].flatMap((view) => view?.text ?? [])
 }
+
+/** Whether a value holds what escapes begin with: then reading escapes of another kind may tear it. */
+export const looksEscaped = (value: string): boolean => ALL_ESCAPES.mark.test(value)
 
 /**
  * The texts by which a secret is recognised, in lower case: raw, with `+` for spaces, as bytes, in hex, and in base64 (both

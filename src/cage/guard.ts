@@ -4,7 +4,7 @@ const MB = 1024 * 1024
 /** What an isolate needs beside its heap: new space, compiled code, the engine's own. */
 const MEMORY_SLACK_MB = 64
 /** The engine stops a stretch of guest code itself; whatever is still on after this long is in code that cannot be stopped. */
-const GRACE_MS = 100
+const GRACE_MS = 200
 
 /**
  * What the loop tells the watchdog, which looks at it from another thread: how long the stretch of guest code that now runs may

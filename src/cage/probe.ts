@@ -66,8 +66,8 @@ function tryBox({ command, args, env, filter }: Box): string | undefined {
   return stderr.trim().split('\n').at(-1) ?? `it ended with ${signal ?? String(status)}`
 }
 
-/** Evidence that this machine is itself a sandbox of the kind that T4 asks for. */
-function outerSandbox(): string | undefined {
+/** Evidence that this machine is itself inside what T4 asks for. */
+function outerBox(): string | undefined {
   const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
   if (/gvisor/i.test(read('/proc/version'))) return 'gVisor'
   const isVirtual = /^flags\s*:.*\bhypervisor\b/m.test(read('/proc/cpuinfo'))
@@ -109,7 +109,7 @@ export function probeTier(tier: Tier): TierState {
 function probeOuter(): TierState {
   const inner = probeTier('T3')
   if (!inner.available) return { ...inner, tier: 'T4' }
-  const outer = outerSandbox()
+  const outer = outerBox()
   if (outer !== undefined) return { tier: 'T4', available: true, facts: [`inside ${outer}`] }
   return {
     tier: 'T4',

@@ -3,7 +3,7 @@
  * reports what came of it, one log frame an attempt. `tollgate doctor` and the tests run it in every tier.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer, createConnection } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -58,7 +58,7 @@ const attempts = (hostPort: number, hostPid: number): Readonly<Record<string, At
   'see the environment of the host': foreignVariables,
   'write a file': () => writeFileSync('/tmp/tollgate-self-attack', 'x'),
   'write beside its own entry': () => writeFileSync(`${import.meta.dirname}/tollgate-self-attack`, 'x'),
-  'make a folder': () => mkdirSync('/tmp/tollgate-self-attack.d'),
+  'make a folder': madeFolder,
   'connect to a port of the host': () =>
     opened(createConnection({ host: '127.0.0.1', port: hostPort }), 'connect'),
   'listen on a port': () => opened(createServer().listen(0, '127.0.0.1'), 'listening'),
@@ -70,6 +70,14 @@ const attempts = (hostPort: number, hostPid: number): Readonly<Record<string, At
   'see other processes': otherProcesses,
   'signal the host': () => killed(hostPid),
 })
+
+/** Leaves nothing behind where it gets through. */
+const madeFolder = (): string => {
+  const folder = '/tmp/tollgate-self-attack'
+  mkdirSync(folder)
+  rmdirSync(folder)
+  return folder
+}
 
 const report = (text: string): void => {
   writeSync(PORT_FD, encodeFrame({ t: 'log', slot: SLOT, level: 'info' }, [text]))

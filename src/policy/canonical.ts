@@ -19,6 +19,10 @@ export function canonicalPolicy(document: PolicyDocument, permissions: ReadonlyM
     permissions: Object.fromEntries(permissions),
     secrets: document.secrets ?? {},
     cost_alerts: [...new Set(document.cost_alerts)].sort((a, b) => a - b),
+    security: {
+      min_tier: document.security?.min_tier ?? undefined,
+      profile: document.security?.profile ?? 'default',
+    },
     approval: { ttl_seconds, requester_may_approve, approvers },
   })
 }

@@ -72,6 +72,10 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
     },
     humanInLoop: policy.human_in_loop,
     needsApproval: approvalRule(policy.human_in_loop, matchers),
+    security: {
+      minTier: policy.security?.min_tier ?? undefined,
+      isStrict: policy.security?.profile === 'strict',
+    },
     warnings,
   }
   compiledPolicies.add(deepFreeze(compiled))

@@ -23,7 +23,18 @@ export type CompiledPolicy = {
   readonly humanInLoop: readonly string[]
   /** Why a judged call needs a human, or undefined when it does not. */
   needsApproval(judgement: Judgement): ApprovalReason | undefined
+  readonly security: SecurityDemands
   readonly warnings: readonly PolicyWarning[]
+}
+
+/** How strongly a cage can be confined, the weakest first; what each means is said in src/cage/tiers.ts. */
+export const TIERS = ['T1', 'T2', 'T3', 'T4'] as const
+
+export type SecurityDemands = {
+  /** Where it cannot be had, nothing runs. */
+  readonly minTier: (typeof TIERS)[number] | undefined
+  /** No machine code is made from the code of the tool. */
+  readonly isStrict: boolean
 }
 
 export type Limits = {

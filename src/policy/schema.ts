@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Capability } from '../capabilities/capability.ts'
 import { costAlertsSchema, limitsSchema, pricesSchema } from './limits-schema.ts'
 import { notBuilt, off, PERMISSIONS_NOT_BUILT } from './not-built.ts'
+import { TIERS } from './compiled.ts'
 import { secretsSchema } from './secrets-schema.ts'
 
 const LINE = /^[^\p{Cc}\p{Cf}\u2028\u2029]*$/u
@@ -43,8 +44,17 @@ const outputSchema = z.strictObject({
 })
 
 const securitySchema = z.strictObject({
-  min_tier: off([null], 'The least hardening that a cage must have.'),
-  profile: off([null, 'default'], 'The profile of the cage.'),
+  min_tier: z
+    .enum(TIERS)
+    .nullable()
+    .optional()
+    .describe('The least hardening that a cage must have; where it cannot be had, nothing runs.'),
+  profile: z
+    .enum(['default', 'strict'])
+    .default('default')
+    .describe(
+      'strict: no machine code is made from the code of the tool; numeric loops are 7 to 9 times slower.',
+    ),
   require_deployment: off([null, false], 'Whether only deployments may run.'),
   accepts_code: off([null, true], 'Whether a request may bring its own code.'),
 })

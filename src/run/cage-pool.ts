@@ -6,17 +6,27 @@ import { untilAborted } from './until-aborted.ts'
 
 export type CagePoolSetting = {
   /** Starts the process of a cage. */
-  launch(): Cage
+  launch(isStrict: boolean): Cage
   /** Cages kept started and unbound. */
   readonly sparesMax: number
   /** Runs that go on at once; more wait. */
   readonly runsMax: number
 }
 
+/** What a run needs of its cage. */
+export type CageDemand = {
+  /** Principal and policy digest. */
+  readonly binding: string
+  /** Heap limit of the isolate, for a cage that is started for it. */
+  readonly memoryMb: number
+  /** No machine code from guest code; spares are not of this kind. */
+  readonly isStrict: boolean
+}
+
 /** Cages for runs: one run at a time in each, each bound for good to the first principal and policy that it serves. */
 export type CagePool = {
   /** A ready cage for this binding; waits for a place. Throws INTERNAL_CAGE_START, or the signal's reason. */
-  acquire(binding: string, memoryMb: number, signal: AbortSignal): Promise<HostedCage>
+  acquire(demand: CageDemand, signal: AbortSignal): Promise<HostedCage>
   /** Gives a cage back. One whose run did not end by itself is killed. */
   release(cage: HostedCage, isClean: boolean): void
   /** Kills every cage; resolves when their processes are gone. */
@@ -46,13 +56,14 @@ class Pool implements CagePool {
     this.#refillSoon()
   }
 
-  async acquire(binding: string, memoryMb: number, signal: AbortSignal): Promise<HostedCage> {
+  async acquire({ binding, memoryMb, isStrict }: CageDemand, signal: AbortSignal): Promise<HostedCage> {
     const waiting = this.#places.acquire(signal)
     if (waiting !== undefined) await waiting
     let cage: HostedCage | undefined
     try {
       if (this.#isClosed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
-      cage = this.#take(binding) ?? this.#take(undefined) ?? this.#launch(memoryMb)
+      const fit = this.#take(binding) ?? (isStrict ? undefined : this.#take(undefined))
+      cage = fit ?? this.#launch(memoryMb, isStrict)
       cage.binding = binding
       cage.setIdle(false)
       await untilAborted(cage.ready, signal)
@@ -82,8 +93,8 @@ class Pool implements CagePool {
     await Promise.all([...this.#all].map(({ exited }) => exited))
   }
 
-  #launch(memoryMb: number): HostedCage {
-    const cage = new HostedCage(this.#setting.launch(), memoryMb)
+  #launch(memoryMb: number, isStrict: boolean): HostedCage {
+    const cage = new HostedCage(this.#setting.launch(isStrict), memoryMb)
     this.#all.add(cage)
     void cage.exited.then(() => this.#all.delete(cage))
     return cage
@@ -96,7 +107,7 @@ class Pool implements CagePool {
       const spares = this.#idle.filter(({ binding, isLost }) => binding === undefined && !isLost).length
       try {
         for (let n = spares; n < this.#setting.sparesMax; n += 1) {
-          const cage = this.#launch(MEMORY_MB_DEFAULT)
+          const cage = this.#launch(MEMORY_MB_DEFAULT, false)
           cage.setIdle(true)
           this.#idle.push(cage)
         }

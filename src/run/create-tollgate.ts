@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TIERS } from '../cage/tiers.ts'
 import { assembleTollgate } from './assemble.ts'
 import type { Tollgate, TollgateOptions } from './options.ts'
 import { openParts } from './parts.ts'
@@ -18,6 +19,7 @@ const optionsSchema = z.strictObject({
   approve: callback.optional(),
   auditLog: z.string().min(1).optional(),
   powers: z.object({}).optional(),
+  minTier: z.enum(TIERS).optional(),
   spareCages: z.int().min(0).max(64).optional(),
   concurrentRunsMax: z.int().min(1).max(1024).optional(),
   onEvent: callback.optional(),

@@ -1,3 +1,4 @@
+import type { Tier } from '../cage/tiers.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
 import type { HostTool } from '../capabilities/tools/define-tool.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
@@ -8,6 +9,8 @@ import type { Powers } from './powers.ts'
 export type TollgateOptions = {
   /** Folder of the state (runs, journal, audit, tickets). Default `.tollgate`; `:memory:` keeps nothing. */
   state?: string
+  /** The least hardening of cages; where it cannot be had, createTollgate throws CONFIG_TIER_UNAVAILABLE. Default: the best there is. */
+  minTier?: Tier
   /** Host tools that policies may grant by name. */
   tools?: readonly HostTool[]
   /** Decides approval tickets. Without it every call that needs approval is refused. */

@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { openAuditSink, type AuditSink } from '../audit/sinks.ts'
 import type { Answer } from '../broker/call.ts'
 import { launchCage } from '../cage/launch.ts'
+import { bestTier } from '../cage/probe.ts'
+import type { Tier } from '../cage/tiers.ts'
 import { createRegistry } from '../capabilities/registry.ts'
 import { openJournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
@@ -25,9 +27,9 @@ export type TollgateParts = {
 
 const STATE_DEFAULT = '.tollgate'
 
-const createPowers = (given: Partial<Powers> = {}): Powers => ({
+const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
-  launchCage: given.launchCage ?? (() => launchCage()),
+  launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,
 })
@@ -55,7 +57,8 @@ export async function openParts(options: TollgateOptions): Promise<TollgateParts
   const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
   const { concurrentRunsMax = 2 * availableParallelism() } = options
   const capabilities = createRegistry({ tools })
-  const powers = createPowers(options.powers)
+  const tier = bestTier(options.minTier)
+  const powers = createPowers(tier, options.powers)
   const store = openSqliteStore(state)
   const sink = await openSink(auditLog, store)
   const onKept = (rows: readonly EventRow[]): void => {
@@ -66,10 +69,11 @@ export async function openParts(options: TollgateOptions): Promise<TollgateParts
     void tell(run.onEvent, event)
   }
   const setting: RunSetting = {
+    tier,
     store,
     buffer: openJournalBuffer(store.journal, onKept),
     pool: openCagePool({
-      launch: () => powers.launchCage(),
+      launch: (isStrict) => powers.launchCage(isStrict),
       sparesMax: spareCages,
       runsMax: concurrentRunsMax,
     }),

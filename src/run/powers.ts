@@ -4,8 +4,8 @@ import type { HttpPowers } from '../capabilities/http/powers.ts'
 /** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
 export type Powers = {
   readonly http: HttpPowers
-  /** Starts the process of a cage. */
-  launchCage(): Cage
+  /** Starts the process of a cage; `isStrict`: one that makes no machine code from guest code. */
+  launchCage(isStrict: boolean): Cage
   /** Milliseconds since 1970. */
   now(): number
   /** Environment variables that secrets may name. */

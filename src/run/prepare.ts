@@ -6,6 +6,7 @@ import type { ApproveCallback } from '../approval/ticket.ts'
 import { canonicalJson, isShallow } from '../canonical/canonical-json.ts'
 import type { ResolvedSecret } from '../capabilities/capability.ts'
 import { sha256 } from '../digest/sha256.ts'
+import { bestTier } from '../cage/probe.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { RunOptions } from './options.ts'
@@ -118,6 +119,7 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
   mustParse(optionsSchema, options, 'run()')
   const { principal = 'local', task, idempotencyKey, signal, onEvent, approve = setting.approve } = options
   const policy = await setting.compile(options.policy)
+  bestTier(policy.security.minTier)
   const program = makeProgram(await readTool(options), setting.capabilityNames)
   const input = writeInput(options.input)
   return {

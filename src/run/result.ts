@@ -1,4 +1,5 @@
 import type { LogLevel } from '../../runtime/abi/frames.ts'
+import type { Tier } from '../cage/tiers.ts'
 import type { ErrorRecord } from '../errors/tollgate-error.ts'
 
 export type RunStatus = 'done' | 'failed' | 'waiting' | 'cancelled'
@@ -16,6 +17,8 @@ export type RunResult = {
   approvals: ApprovalSummary[]
   /** Provenance marks that the run joined. */
   labels: string[]
+  /** How the cage was confined; see `tollgate doctor`. */
+  tier: Tier
   policyDigest: string
   toolDigest: string
   logs: LogLine[]

@@ -1,3 +1,4 @@
+import type { Tier } from '../cage/tiers.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { ErrorRecord } from '../errors/tollgate-error.ts'
@@ -11,6 +12,7 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 export type RunFacts = {
   readonly runId: string
   readonly task: string
+  readonly tier: Tier
   readonly policy: CompiledPolicy
   readonly toolDigest: string
   readonly usage: UsageMeter
@@ -77,7 +79,7 @@ function outcomeOf(ending: Ending, { maxOutputBytes }: Limits, redactor: Redacto
 
 /** Puts the result of a run together; every secret of the run is taken out of what the guest says. */
 export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor): RunResult {
-  const { runId, task, policy, toolDigest, approvals, logs, costAlerts } = facts
+  const { runId, task, tier, policy, toolDigest, approvals, logs, costAlerts } = facts
   return {
     runId,
     task,
@@ -85,6 +87,7 @@ export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor)
     usage: usageOf(facts),
     approvals: [...approvals],
     labels: [],
+    tier,
     policyDigest: policy.digest,
     toolDigest,
     logs: [...logs],

@@ -9,6 +9,7 @@ import { reportCostAlerts } from '../broker/gates/settle.ts'
 import { Semaphore } from '../broker/semaphore.ts'
 import { UsageMeter } from '../budget/usage-meter.ts'
 import type { Capability } from '../capabilities/capability.ts'
+import type { Tier } from '../cage/tiers.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, toGuestError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
@@ -36,6 +37,8 @@ export type RunSetting = {
   readonly store: Store
   readonly buffer: JournalBuffer
   readonly pool: CagePool
+  /** How every cage of this Tollgate is confined. */
+  readonly tier: Tier
   readonly ledgers: TaskLedgers
   readonly powers: Powers
   readonly capabilities: ReadonlyMap<string, Capability>
@@ -161,8 +164,11 @@ export class Run {
     signal?.addEventListener('abort', cancel, { once: true })
     try {
       const cage = await this.#setting.pool.acquire(
-        JSON.stringify([principal, policy.digest]),
-        policy.limits.maxMemoryMb,
+        {
+          binding: JSON.stringify([principal, policy.digest]),
+          memoryMb: policy.limits.maxMemoryMb,
+          isStrict: policy.security.isStrict,
+        },
         this.#over.signal,
       )
       this.#cage = cage
@@ -363,6 +369,7 @@ export class Run {
     return {
       runId: this.runId,
       task: this.task,
+      tier: this.#setting.tier,
       policy,
       toolDigest: program.digest,
       usage: this.#usage,

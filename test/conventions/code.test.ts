@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { bannedText } from './inspect/banned-text.ts'
 import { undocumented } from './inspect/docstrings.ts'
 import { tooLongFile, tooLongFunctions } from './inspect/lengths.ts'
+import { leakedPlaces } from './inspect/leaks.ts'
 import { bannedFileName, bannedNames } from './inspect/names.ts'
-import { canaries, codeFiles, read } from './project.ts'
+import { canaries, codeFiles, read, textFiles } from './project.ts'
 
 const shipped = codeFiles('runtime', 'src', 'bin')
 const proving = codeFiles('test', 'bench', 'examples')
@@ -54,6 +55,14 @@ describe('the code', () => {
     expect(shipped.flatMap((path) => undocumented(path, read(path)))).toEqual([])
     const names = undocumented(...canary('undocumented.ts')).map((problem) => problem.split(' ')[1])
     expect(names).toEqual(['silent', 'mute', 'Unsaid'])
+  })
+
+  it('names no registry and no place of the machine where it was written', () => {
+    const files = textFiles()
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'package-lock.json', '.ci/run']))
+    expect(files.flatMap((path) => leakedPlaces(path, read(path)))).toEqual([])
+    const found = leakedPlaces(...canary('leaks.txt')).map((problem) => Number(problem.split(':')[1]))
+    expect(found).toEqual([1, 2, 3, 4])
   })
 
   it('keeps the broker on one screen', () => {

@@ -30,6 +30,10 @@ export const isFolder = (path: string): boolean =>
 export const codeFiles = (...folders: string[]): string[] =>
   filesBelow(...folders).filter((path) => /\.(ts|js|mjs)$/.test(path))
 
+/** Every file of the project that is text, whatever it is for. */
+export const textFiles = (): string[] =>
+  filesBelow('.').filter((path) => !/\.(png|jpg|gif|ico|wasm|node|db)$/.test(path))
+
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 /** The rules that a canary says it breaks: its comments `breaks: NAME`. */

@@ -17,7 +17,8 @@ const problem = (): string | undefined => {
   for (const { output, sources } of built) {
     const found = statSync(join(root, output), { throwIfNoEntry: false })
     if (found === undefined) return `${output} does not exist`
-    if (sources.some((folder) => newestMs(folder) > found.mtimeMs)) return `${output} is older than its sources`
+    if (sources.some((folder) => newestMs(folder) > found.mtimeMs))
+      return `${output} is older than its sources`
   }
   return undefined
 }

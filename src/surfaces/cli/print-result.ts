@@ -117,6 +117,7 @@ const warningLines = (warnings: readonly string[], style: Style): string[] => {
 const footLines = (result: RunResult, style: Style): string[] =>
   [
     `run ${printable(result.runId)}${result.task === result.runId ? '' : `  task ${printable(cut(result.task, 100))}`}`,
+    `cage ${result.tier}`,
     `policy ${result.policyDigest}`,
     `tool ${result.toolDigest}`,
   ].map((line) => style.paint('dim', line))

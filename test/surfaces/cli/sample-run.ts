@@ -19,6 +19,7 @@ export const sampleResult = (more: Partial<RunResult> = {}): RunResult => ({
   },
   approvals: [],
   labels: [],
+  tier: 'T3',
   policyDigest: `sha256:${'a'.repeat(64)}`,
   toolDigest: `sha256:${'b'.repeat(64)}`,
   logs: [],
