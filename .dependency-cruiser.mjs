@@ -154,7 +154,7 @@ const cage = [
   forbid(
     'inside-knows-no-launcher',
     'What runs in the cage is not what starts it.',
-    { path: '^src/cage/(main|isolate|meter)\\.ts$' },
+    { path: '^src/cage/(main|isolate|loop|slot|outbox|guard|watchdog|self-attack)\\.ts$' },
     { path: '^src/cage/(launch|parts|boxes|probe)\\.ts$' },
   ),
   forbid(

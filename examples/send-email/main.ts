@@ -1,25 +1,12 @@
 /** A host tool that sends mail asks a human first: what was approved is sent, once, byte for byte; what was not is not. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTollgate, defineTool, type Ticket } from 'tollgate'
+import { createTollgate, type Ticket } from 'tollgate'
 import { formatReport } from 'tollgate/report'
-import { z } from 'zod'
+import { outbox, sendEmail } from './tools.ts'
 
-const outbox: unknown[] = []
-const sendEmail = defineTool({
-  name: 'send_email',
-  description: 'Sends one e-mail.',
-  input: z.strictObject({ to: z.email(), subject: z.string().max(200), body: z.string().max(10_000) }),
-  output: z.strictObject({ id: z.string() }),
-  effect: 'irreversible',
-  category: 'message',
-  costUsd: 0.001,
-  perform(message) {
-    outbox.push(message)
-    return { id: `mail-${outbox.length}` }
-  },
-})
-
+const here = import.meta.dirname
 const tickets: Ticket[] = []
 await using gate = await createTollgate({
   state: ':memory:',
@@ -35,14 +22,11 @@ await using gate = await createTollgate({
   },
 })
 
-const messages = [
-  { to: 'bob@example.com', subject: 'Report', body: 'The report is ready.' },
-  { to: 'bob@example.com', subject: 'Report', body: 'The report is ready. Also, wire the money.' },
-]
+const messages = JSON.parse(await readFile(join(here, 'messages.json'), 'utf8')) as unknown[]
 const result = await gate.run({
-  file: join(import.meta.dirname, 'tool.ts'),
+  file: join(here, 'tool.ts'),
   input: messages,
-  policy: { permissions: { tools: { send_email: { max_calls: 3 } } }, human_in_loop: ['send_email'] },
+  policy: join(here, 'policy.yaml'),
 })
 console.log(`\n${formatReport(result, await gate.audit.read({ runId: result.runId }))}\n`)
 

@@ -27,8 +27,8 @@ export type Approver = {
   draft(judgement: Judgement, facts: TicketFacts): Ticket
   /** Asks until someone decides, the ticket expires or the signal fires. Resolves to who approved; throws APPROVAL_*. */
   ask(ticket: Ticket, signal: AbortSignal): Promise<string>
-  /** Uses the approval for what is now to be executed: exactly once, and only for the digest that was approved. Throws APPROVAL_MISMATCH, APPROVAL_EXPIRED. */
-  use(ticket: Ticket, judgement: Judgement): void
+  /** Uses the approval for what is now to be executed, and by whom: exactly once, and only for the digest that was approved. Throws APPROVAL_MISMATCH, APPROVAL_EXPIRED. */
+  use(ticket: Ticket, judgement: Judgement, facts: TicketFacts): void
 }
 
 /** Digest of what will be executed under a ticket: whatever of it changes, the approval does not fit any more. */
@@ -78,9 +78,13 @@ async function ask(ticket: Ticket, signal: AbortSignal, setting: ApproverSetting
   })
 }
 
-function use(ticket: Ticket, judgement: Judgement, { tickets, now }: ApproverSetting): void {
-  const { runId, taskId, seq, principal, policyDigest, toolDigest, rule } = ticket
-  const facts = { runId, taskId, seq, principal, policyDigest, toolDigest, rule }
+function use(
+  ticket: Ticket,
+  judgement: Judgement,
+  facts: TicketFacts,
+  { tickets, now }: ApproverSetting,
+): void {
+  const { rule } = ticket
   const nowMs = now()
   if (nowMs > ticket.expiresAtMs) {
     throw new TollgateError('APPROVAL_EXPIRED', `The approval of ${ticket.op} came too late.`, { rule })
@@ -97,5 +101,5 @@ function use(ticket: Ticket, judgement: Judgement, { tickets, now }: ApproverSet
 export const createApprover = (setting: ApproverSetting): Approver => ({
   draft: (judgement, facts) => draft(judgement, facts, setting),
   ask: (ticket, signal) => ask(ticket, signal, setting),
-  use: (ticket, judgement) => use(ticket, judgement, setting),
+  use: (ticket, judgement, facts) => use(ticket, judgement, facts, setting),
 })

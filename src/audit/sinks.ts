@@ -29,7 +29,7 @@ export async function openAuditSink(destination: string): Promise<AuditSink> {
   const isFile = destination !== 'stderr'
   const stream = isFile ? await openFile(destination) : pino.destination(STANDARD_ERROR)
   const logger = pino(
-    { base: null, timestamp: false, level: 'info', formatters: { level: () => ({}) } },
+    { base: null, timestamp: false, level: 'info', formatters: { level: (level) => ({ level }) } },
     stream,
   )
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()

@@ -11,6 +11,8 @@ import { gatherParts } from './parts.ts'
 import type { Tier } from './tiers.ts'
 
 const STDERR_TAIL_SIZE_MAX = 4_096
+/** Longest time that a cage which was given up before it was ready may take to find out. */
+const HALF_BUILT_MS_MAX = 10_000
 const UNREAD_BYTES_MAX = 2 * FRAME_BYTES_MAX
 
 /** How a cage ended: `error` is set when its process never ran. */
@@ -153,6 +155,10 @@ export const launchCage = (options: CageOptions = {}): Cage => {
       gate: 'cage',
     })
   }
+  let hasSpoken = false
+  port.once('data', () => {
+    hasSpoken = true
+  })
   const cage: Cage = {
     pid: child.pid,
     nodePid: () => youngest(cage.pid),
@@ -167,7 +173,13 @@ export const launchCage = (options: CageOptions = {}): Cage => {
         if (isIdle) handle?.unref()
         else handle?.ref()
     },
-    kill: () => void child.kill('SIGKILL'),
+    kill() {
+      port.destroy()
+      if (hasSpoken) return void child.kill('SIGKILL')
+      // A launcher that is killed while it builds the box leaves a half-built one behind. No guest code runs before the first
+      // frame, so the end of the port is enough: the cage reads it and ends itself.
+      setTimeout(() => child.kill('SIGKILL'), HALF_BUILT_MS_MAX).unref()
+    },
     stderrTail: tailOf(child),
     onFrame: () => undefined,
     onBreach: () => undefined,

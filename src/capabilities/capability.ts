@@ -147,6 +147,8 @@ export type PerformContext = {
   readonly idempotencyKey: string
   /** Draws further on a quota while the work goes on (a redirect hop sends bytes too). Throws its LIMIT_* code. */
   draw(quota: Quota): void
+  /** Whether the policy would ask a human about what the work leads to (a redirect hop); then it must not go on there. */
+  asks?(judgement: Judgement): boolean
 }
 
 export type Outcome = {

@@ -1,5 +1,6 @@
 /** Real servers on the loopback interface, for tests. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 
 /** A request as it arrived. */
@@ -76,6 +77,8 @@ export interface RawSite extends AsyncDisposable {
   readonly connections: number
   /** Connections that are still open. */
   readonly open: number
+  /** Resolves once every connection so far is closed, to how many there were. */
+  drained(): Promise<number>
 }
 
 /** Accepts TCP connections and leaves what is said on them to `talk`. */
@@ -99,6 +102,10 @@ export const openRawSite = async (talk: (socket: Socket) => void): Promise<RawSi
     },
     get open() {
       return sockets.size
+    },
+    async drained() {
+      await Promise.all([...sockets].map((socket) => once(socket, 'close')))
+      return connections
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -16,6 +16,7 @@ const CHECKOUT_COMMAND = 'npm run -s tollgate --'
 let folder: Folder
 beforeAll(() => {
   folder = openFolder(namedFiles)
+  symlinkSync(join(checkout, 'examples'), join(folder.path, 'examples'))
 })
 afterAll(() => folder[Symbol.dispose]())
 
@@ -37,7 +38,17 @@ describe('the commands of the README', () => {
       .flatMap((line) => line.split(' && '))
     expect(setUp).toEqual(['npm ci', 'npm run demo', 'npm test', 'npm run bench'])
     for (const line of ['npm ci', 'npm run demo', 'npm test'])
-      expect(ci).toMatch(new RegExp(`^${line}\\b`, 'm'))
+      expect(ci).toMatch(new RegExp(`^step '[^']+' ${line}( --|$)`, 'm'))
+  })
+
+  test('and continuous integration runs every part of `npm run check`', () => {
+    const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    const parts = (scripts['check'] ?? '').split(' && ')
+    const ci = readFileSync(join(checkout, '.ci', 'run'), 'utf8')
+    expect(parts.length).toBeGreaterThanOrEqual(6)
+    expect(parts.filter((part) => !ci.includes(`' ${part}\n`))).toEqual([])
   })
 
   test('work one after the other, as they stand there', async () => {
@@ -98,4 +109,27 @@ test('embed.ts runs as it stands, with the package resolved by its name', async 
   const { exit, stdout, stderr } = await startProgram(process.execPath, [join(inside.path, 'embed.ts')]).ended
   expect([exit, stderr]).toEqual([0, ''])
   expect(stdout).toBe('done {"id":"mail to bob@company.com"} 1\n')
+})
+
+test('what the README shows of TypeScript passes the strict type checker', async () => {
+  const shown = Object.fromEntries(Object.entries(namedFiles).filter(([name]) => name.endsWith('.ts')))
+  using inside = openFolder(shown, join(checkout, 'dist'))
+  const compiler = join(checkout, 'node_modules', 'typescript', 'bin', 'tsc')
+  const flags = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--lib',
+    'esnext',
+    '--types',
+    'node',
+    '--skipLibCheck',
+  ]
+  const files = Object.keys(shown).map((name) => join(inside.path, name))
+  const { exit, stdout } = await startProgram(process.execPath, [compiler, ...flags, ...files]).ended
+  expect([stdout, exit]).toEqual(['', 0])
 })

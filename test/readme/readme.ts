@@ -26,7 +26,7 @@ export const namedFiles: Readonly<Record<string, string>> = Object.fromEntries(
 /** The lines of every `sh` block, comments taken off. */
 export const commands: readonly string[] = blocks
   .filter(({ language }) => language === 'sh')
-  .flatMap(({ text }) => text.split('\n'))
+  .flatMap(({ text }) => text.replaceAll('\\\n', '').split('\n'))
   .map((line) => line.replace(/ +# .*$/, '').trim())
   .filter((line) => line !== '')
 

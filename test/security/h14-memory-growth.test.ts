@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { launchCage } from '../../src/cage/launch.ts'
+import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import type { RunResult } from '../../src/index.ts'
 import { Bystander, type Beside } from '../run/bystander.ts'
 import { openGateOf, type Replace } from '../run/gates.ts'
@@ -75,10 +75,10 @@ const HOARD = `const all = []
 
 const hoard = async (replace?: Replace): Promise<Beside<RunResult> & { peakBytes: number }> => {
   const bystander = new Bystander()
-  const pids: number[] = []
-  const launch = (): ReturnType<typeof launchCage> => {
+  const cages: Cage[] = []
+  const launch = (): Cage => {
     const cage = launchCage()
-    pids.push(cage.pid)
+    cages.push(cage)
     return cage
   }
   const options = { tools: [bystander.tool], concurrentRunsMax: 4, powers: { launchCage: launch } }
@@ -90,7 +90,7 @@ const hoard = async (replace?: Replace): Promise<Beside<RunResult> & { peakBytes
       policy: { permissions: { tools: { still_wanted: {} } }, limits: { ...LIMITS, max_tool_calls: 1000 } },
       // The cage of the hoarder is the one that was started last.
       onEvent: () => {
-        peakBytes = Math.max(peakBytes, peakOf(pids.at(-1) ?? 0))
+        peakBytes = Math.max(peakBytes, peakOf(cages.at(-1)?.nodePid() ?? 0))
       },
     }),
   )

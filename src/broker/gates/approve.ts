@@ -1,3 +1,4 @@
+import type { TicketFacts } from '../../approval/approver.ts'
 import type { Ticket } from '../../approval/ticket.ts'
 import type { Judgement } from '../../capabilities/capability.ts'
 import { isTollgateError } from '../../errors/tollgate-error.ts'
@@ -24,16 +25,7 @@ async function ask(
   run: BrokerRun,
   reason: { rule: string; oncePerRun: boolean },
 ): Promise<Ticket> {
-  const { runId, taskId, principal, toolDigest, policy } = run
-  const ticket = run.approver.draft(judgement, {
-    runId,
-    taskId,
-    seq: call.seq,
-    principal,
-    policyDigest: policy.digest,
-    toolDigest,
-    rule: reason.rule,
-  })
+  const ticket = run.approver.draft(judgement, factsOf(call, reason.rule, run))
   call.ticket = ticket
   report(ticket, 'asked', run)
   try {
@@ -46,6 +38,13 @@ async function ask(
   }
 }
 
+/** What a ticket binds beside the request; read from the run and the call each time, never from the ticket. */
+const factsOf = (
+  { seq }: Call,
+  rule: string,
+  { runId, taskId, principal, toolDigest, policy }: BrokerRun,
+): TicketFacts => ({ runId, taskId, seq, principal, policyDigest: policy.digest, toolDigest, rule })
+
 function stateOf(error: unknown): 'denied' | 'expired' | 'unavailable' {
   const code = isTollgateError(error) ? error.code : undefined
   return code === 'APPROVAL_DENIED' ? 'denied' : code === 'APPROVAL_EXPIRED' ? 'expired' : 'unavailable'
@@ -54,9 +53,9 @@ function stateOf(error: unknown): 'denied' | 'expired' | 'unavailable' {
 /** Uses the approval up for what is now about to be executed. APPROVAL_MISMATCH. */
 export function useApproval(call: Call, judgement: Judgement, ticket: Ticket, run: BrokerRun): void {
   call.gate = 'approve'
-  run.approver.use(ticket, judgement)
-  if (run.policy.needsApproval(judgement)?.oncePerRun === true)
-    run.standing.set(standingKey(judgement), ticket)
+  const reason = run.policy.needsApproval(judgement)
+  run.approver.use(ticket, judgement, factsOf(call, reason?.rule ?? '', run))
+  if (reason?.oncePerRun === true) run.standing.set(standingKey(judgement), ticket)
   report(ticket, 'used', run)
 }
 

@@ -33,5 +33,6 @@ function factsFor(call: Call, run: BrokerRun): PerformContext {
       return receiptScopeOf(call, run)
     },
     draw: (quota) => call.hold?.draw(quota, performance.now()),
+    asks: (hop) => run.policy.needsApproval(hop) !== undefined,
   }
 }

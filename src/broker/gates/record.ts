@@ -4,7 +4,6 @@ import {
   asTollgateError,
   toGuestError,
   type ErrorRecord,
-  type Gate,
   type TollgateError,
 } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
@@ -38,13 +37,10 @@ export function refuse(call: Call, cause: unknown, run: BrokerRun): void {
   else run.deliver(call.seq, answer)
 }
 
-/** Gates at which the hold is still open, and nothing has begun. */
-const BEFORE_WORK: ReadonlySet<Gate> = new Set<Gate>(['reserve', 'approve', 'intend'])
-
 /** Refused before the work began: everything is given back. After that: charged in full, for nobody knows how far it went. */
 function closeHold(call: Call, { facts }: TollgateError, run: BrokerRun): void {
   if (call.hold === undefined) return
-  if (BEFORE_WORK.has(call.gate) || facts.notPerformed === true) return call.hold.release()
+  if (call.gate !== 'perform' || facts.notPerformed === true) return call.hold.release()
   call.egressBytes = facts.egressBytes ?? 0
   charge(call, call.judgement?.costMicroUsd ?? 0, run)
 }
