@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { Redactor } from '../audit/redact.ts'
 import { canonicalJson, deepFreeze } from '../canonical/canonical-json.ts'
 import type { Judgement } from '../capabilities/capability.ts'
 import { sha256 } from '../digest/sha256.ts'
@@ -18,6 +19,8 @@ export type ApproverSetting = {
   readonly callback: ApproveCallback | undefined
   readonly ttlMs: number
   readonly requesterMayApprove: boolean
+  /** What is shown and kept of a request goes through it; what is bound does not. */
+  readonly redactor: Redactor
   now(): number
 }
 
@@ -37,18 +40,25 @@ export function ticketDigest(judgement: Judgement, facts: TicketFacts, nonce: st
   return sha256(canonicalJson({ ...facts, nonce, op, request, effect, categories, costMicroUsd, allowedBy }))
 }
 
+function shownRequest({ request }: Judgement, redactor: Redactor): unknown {
+  const json = JSON.stringify(request)
+  const shown = redactor.json(json)
+  return shown === json ? request : JSON.parse(shown)
+}
+
 /** Makes the ticket and keeps it. */
-function draft(judgement: Judgement, facts: TicketFacts, { tickets, ttlMs, now }: ApproverSetting): Ticket {
+function draft(judgement: Judgement, facts: TicketFacts, setting: ApproverSetting): Ticket {
+  const { tickets, ttlMs, redactor, now } = setting
   const nonce = randomBytes(16).toString('hex')
   const ticket = deepFreeze<Ticket>({
     id: `tkt_${randomUUID()}`,
     ...facts,
     nonce,
     op: judgement.op,
-    subject: judgement.subject,
+    subject: redactor.text(judgement.subject),
     effect: judgement.effect,
     categories: [...judgement.categories],
-    request: judgement.request,
+    request: shownRequest(judgement, redactor),
     digest: ticketDigest(judgement, facts, nonce),
     costMicroUsd: judgement.costMicroUsd,
     expiresAtMs: now() + ttlMs,

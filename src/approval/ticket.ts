@@ -15,7 +15,7 @@ export type Ticket = {
   readonly subject: string
   readonly effect: Effect
   readonly categories: readonly Category[]
-  /** What will be executed, as JSON data; untrusted text inside, so show it with {@link printable}. */
+  /** What will be executed, as JSON data, secrets redacted; untrusted text inside, so show it with {@link printable}. */
   readonly request: unknown
   /** SHA-256 over op, request, principal, policy, tool, run, task, seq and nonce. */
   readonly digest: string

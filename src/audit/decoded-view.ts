@@ -46,18 +46,11 @@ export type Escaping = { readonly starts: Uint8Array; readonly mark: RegExp }
 
 /** Backslashes: JSON and JavaScript. */
 export const JSON_ESCAPES: Escaping = { starts: startsWith(BACKSLASH), mark: /\\/ }
-/** Percent-encoding (RFC 3986). */
-const PERCENT_ESCAPES: Escaping = { starts: startsWith(PERCENT), mark: /%/ }
-/** Character references of HTML. */
-const HTML_ESCAPES: Escaping = { starts: startsWith(AMPERSAND), mark: /&/ }
-/** All of these at once, and the line breaks of encodings that are wrapped into lines. */
+/** These, percent-encoding (RFC 3986), character references (HTML) and the line breaks of encodings that are wrapped, all at once. */
 export const ALL_ESCAPES: Escaping = {
   starts: startsWith(BACKSLASH, PERCENT, AMPERSAND, NEWLINE, RETURN, EQUALS),
   mark: /[\\%&\n]/,
 }
-/** One after the other, for secrets that themselves hold what looks like an escape of another kind. */
-export const EACH_ESCAPES: readonly Escaping[] = [ALL_ESCAPES, JSON_ESCAPES, PERCENT_ESCAPES, HTML_ESCAPES]
-
 /** One escape, read: how many characters it takes, and the code unit that it stands for. */
 const packed = (width: number, unit: number): number => width * UNIT + unit
 

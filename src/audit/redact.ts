@@ -1,11 +1,4 @@
-import {
-  ALL_ESCAPES,
-  decodeOnce,
-  EACH_ESCAPES,
-  JSON_ESCAPES,
-  type Escaping,
-  type View,
-} from './decoded-view.ts'
+import { ALL_ESCAPES, decodeOnce, JSON_ESCAPES, type Escaping, type View } from './decoded-view.ts'
 import { formsOf, looksEscaped, toLower } from './secret-forms.ts'
 
 /** Takes the secrets of a run out of what is handed out, written down or shown. */
@@ -19,14 +12,14 @@ export type Redactor = {
 /** A value that must not appear, and the name that stands for it. */
 export type Redaction = { readonly name: string; readonly value: string }
 
-/** What is looked for, and through which escapes. */
-type Search = { readonly needles: readonly Needle[]; readonly escapings: readonly Escaping[] }
+/** What is looked for; whether a secret holds what escapes begin with. */
+type Search = { readonly needles: readonly Needle[]; readonly looksEscaped: boolean }
 type Needle = { readonly name: string; readonly form: string }
 /** A stretch of the original text that goes. */
 type Span = { readonly name: string; readonly from: number; readonly to: number }
 
-/** Layers of escapes that are read: a web page in a JSON answer has two. */
-const LAYERS = 2
+/** Layers of escapes that are read: a query in a link of a page in a JSON answer has three. */
+const LAYERS = 3
 /** What stands between the strings of JSON, piece by piece: numbers, and the three words. */
 const BARE = /[^\s,:[\]{}]+/g
 
@@ -34,12 +27,21 @@ const QUOTE = 34
 const BACKSLASH = 92
 
 /** A view, then what is seen when one layer of escapes is read after another. */
-function* viewsFrom(view: View, escapings: readonly Escaping[], layers = LAYERS): Generator<View> {
+function* readThrough(view: View, escaping: Escaping, layers: number): Generator<View> {
   yield view
-  if (layers === 0) return
-  for (const escaping of escapings) {
-    const decoded = decodeOnce(view, escaping)
-    if (decoded !== undefined) yield* viewsFrom(decoded, escapings, layers - 1)
+  const decoded = layers === 0 ? undefined : decodeOnce(view, escaping)
+  if (decoded !== undefined) yield* readThrough(decoded, escaping, layers - 1)
+}
+
+/**
+ * All escapes at once, and those of JSON alone, which is exact where JSON stands in JSON. Reading all at once tears secrets that
+ * look escaped themselves: for these it is also done after each layer of JSON.
+ */
+function* viewsFrom(view: View, { looksEscaped: isAwkward }: Search): Generator<View> {
+  let layers = LAYERS
+  for (const json of readThrough(view, JSON_ESCAPES, LAYERS)) {
+    yield* readThrough(json, ALL_ESCAPES, isAwkward || json === view ? layers : 0)
+    layers -= 1
   }
 }
 
@@ -53,9 +55,9 @@ function findIn({ text, offsets }: View, needles: readonly Needle[], found: Span
   }
 }
 
-function find(first: View, { needles, escapings }: Search): Span[] {
+function find(first: View, search: Search): Span[] {
   const found: Span[] = []
-  for (const view of viewsFrom(first, escapings)) findIn(view, needles, found)
+  for (const view of viewsFrom(first, search)) findIn(view, search.needles, found)
   return found
 }
 
@@ -147,8 +149,7 @@ export function createRedactor(redactions: readonly Redaction[]): Redactor {
     formsOf(value).map((form): Needle => ({ name, form })),
   )
   if (needles.length === 0) return { text: (text) => text, json: (json) => json }
-  const escapings = redactions.some(({ value }) => looksEscaped(value)) ? EACH_ESCAPES : [ALL_ESCAPES]
-  const search = { needles, escapings }
+  const search = { needles, looksEscaped: redactions.some(({ value }) => looksEscaped(value)) }
   return {
     text: (text) => redactText(text, search),
     json: (json) => redactJson(json, search),

@@ -14,11 +14,10 @@ function base64Core(bytes: Buffer, offset: number): string {
 
 const urlSafe = (base64: string): string => base64.replaceAll('+', '-').replaceAll('/', '_')
 
-/** What two layers of escapes make of a value that itself looks escaped. */
+/** What reading escapes, once or more often, makes of a value that itself looks escaped. */
 function decodedForms(value: string): string[] {
-  const once = decodeOnce({ text: value, offsets: undefined }, ALL_ESCAPES)
-  const twice = once && decodeOnce(once, ALL_ESCAPES)
-  return [once, twice].flatMap((view) => view?.text ?? [])
+  const decoded = decodeOnce({ text: value, offsets: undefined }, ALL_ESCAPES)?.text
+  return decoded === undefined ? [] : [decoded, ...decodedForms(decoded)]
 }
 
 /** Whether a value holds what escapes begin with: then reading escapes of another kind may tear it. */

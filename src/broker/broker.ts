@@ -38,8 +38,9 @@ export async function mediate(raw: RawCall, run: BrokerRun): Promise<void> {
     reserve(call, judgement, run)
 
     // Must a human agree? Then the policy is asked again, and the approval used up for exactly this request.
-    const ticket = await approve(call, judgement, run)
-    if (ticket !== undefined) {
+    const question = approve(call, judgement, run)
+    if (question !== undefined) {
+      const ticket = await question
       judgement = authorize(call, args, run)
       useApproval(call, judgement, ticket, run)
     }

@@ -71,10 +71,12 @@ const conflict = (): TollgateError =>
   new TollgateError(
     'IDEMPOTENCY_CONFLICT',
     'This idempotency key was used before with another tool, policy or input.',
+    { gate: 'recall' },
   )
 
 const uncertain = (runId: string): TollgateError =>
   new TollgateError(
     'IDEMPOTENCY_UNCERTAIN',
     `The run ${runId} began under this idempotency key and never ended.`,
+    { gate: 'recall' },
   )

@@ -1,6 +1,7 @@
 import { JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
 import type { Code } from '../../runtime/abi/codes.ts'
 import type { DoneFrame, Fault } from '../../runtime/abi/frames.ts'
+import type { Redactor } from '../audit/redact.ts'
 import { isShallow } from '../canonical/canonical-json.ts'
 import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import type { CageLoss } from './hosted-cage.ts'
@@ -8,7 +9,7 @@ import { durationError, memoryError } from './limits-watch.ts'
 
 /** How a run ended. `stack` is the tool's own; the text in it was written by the guest. */
 export type Ending =
-  | { readonly kind: 'value'; readonly json: string }
+  | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly stack?: string }
   | { readonly kind: 'cancelled' }
 
@@ -44,7 +45,7 @@ const HINTS: Partial<Record<Code, string>> = {
 }
 
 /** The error for a value that is larger than the policy allows. */
-export const outputError = (): TollgateError =>
+const outputError = (): TollgateError =>
   new TollgateError('LIMIT_OUTPUT', "The tool's value is larger than limits.max_output_kb allows.", {
     gate: 'cage',
     rule: 'limits.max_output_kb',
@@ -53,7 +54,21 @@ export const outputError = (): TollgateError =>
   })
 
 /**
- * What the `done` frame of a cage means. The host names the cause: the code of a refusal is kept only where the host itself
+ * What the value of a tool means, which a cage may have made up: `text` is its JSON. Secrets are taken out of it. Undefined when
+ * it is nothing that a kernel writes.
+ */
+export function endingOfValue(text: string, bytesMax: number, redactor: Redactor): Ending | undefined {
+  if (Buffer.byteLength(text) > bytesMax) return failedBy(outputError())
+  try {
+    const value: unknown = JSON.parse(redactor.json(text))
+    return isShallow(value, JSON_DEPTH_MAX) ? { kind: 'value', value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * What the `done` frame of a cage means when it brings no value. The host names the cause: the code of a refusal is kept only where the host itself
  * refused that very call (`refusals`, by seq); any other code that an error carries was written by the guest, and the error is GUEST_THREW.
  */
 export function endingOfDone(
@@ -61,7 +76,6 @@ export function endingOfDone(
   text: string,
   refusals: ReadonlyMap<number, ErrorRecord>,
 ): Ending {
-  if (frame.ok) return { kind: 'value', json: text }
   const { name, message, stack } = readGuestError(text)
   const refusal = frame.refused === undefined ? undefined : refusals.get(frame.refused)
   if (refusal !== undefined) return { kind: 'failed', error: refusal, ...(stack !== '' && { stack }) }
@@ -110,14 +124,4 @@ export function endingOfLoss(loss: CageLoss): Ending {
       gate: 'cage',
     }),
   )
-}
-
-/** Parses the value of a tool, which a cage may have made up. Undefined when it is no JSON that a kernel writes. */
-export function parseValue(json: string): { readonly value: unknown } | undefined {
-  try {
-    const value: unknown = JSON.parse(json)
-    return isShallow(value, JSON_DEPTH_MAX) ? { value } : undefined
-  } catch {
-    return undefined
-  }
 }

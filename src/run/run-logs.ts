@@ -22,7 +22,7 @@ export class RunLogs {
     const line =
       this.#bytesLeft < 0
         ? { level: 'warn' as const, text: CUT_MARK }
-        : { level, text: this.#redactor.text(text.slice(0, LOG_LINE_SIZE_MAX)) }
+        : { level, text: this.#redactor.text(text.slice(0, LOG_LINE_SIZE_MAX + CUT_MARK.length)) }
     this.lines.push(line)
     return line
   }

@@ -1,12 +1,10 @@
 import type { Tier } from '../cage/tiers.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import type { Redactor } from '../audit/redact.ts'
-import type { ErrorRecord } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy, Limits } from '../policy/compiled.ts'
 import type { WatchTotals } from './limits-watch.ts'
-import { outputError, parseValue, type Ending } from './run-ending.ts'
+import type { Ending } from './run-ending.ts'
 import type { ApprovalSummary, LogLine, RunResult, Usage } from './result.ts'
-import { TollgateError } from '../errors/tollgate-error.ts'
 
 /** What was gathered while a run went on. */
 export type RunFacts = {
@@ -54,9 +52,7 @@ const ceilings = (limits: Limits): Usage['limits'] => ({
 
 type Outcome = Pick<RunResult, 'status' | 'value' | 'error'>
 
-const failed = (error: ErrorRecord): Outcome => ({ status: 'failed', error })
-
-function outcomeOf(ending: Ending, { maxOutputBytes }: Limits, redactor: Redactor): Outcome {
+function outcomeOf(ending: Ending, redactor: Redactor): Outcome {
   if (ending.kind === 'cancelled') return { status: 'cancelled' }
   if (ending.kind === 'failed') {
     const { error, stack } = ending
@@ -69,12 +65,7 @@ function outcomeOf(ending: Ending, { maxOutputBytes }: Limits, redactor: Redacto
       },
     }
   }
-  if (Buffer.byteLength(ending.json) > maxOutputBytes) return failed(outputError().toRecord())
-  const parsed = parseValue(redactor.json(ending.json))
-  if (parsed !== undefined) return { status: 'done', value: parsed.value }
-  return failed(
-    new TollgateError('GUEST_BREACH', 'The cage sent a value that is not JSON.', { gate: 'cage' }).toRecord(),
-  )
+  return { status: 'done', value: ending.value }
 }
 
 /** Puts the result of a run together; every secret of the run is taken out of what the guest says. */
@@ -83,7 +74,7 @@ export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor)
   return {
     runId,
     task,
-    ...outcomeOf(ending, policy.limits, redactor),
+    ...outcomeOf(ending, redactor),
     usage: usageOf(facts),
     approvals: [...approvals],
     labels: [],

@@ -23,7 +23,7 @@ import type { Powers } from './powers.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunEvent, RunResult } from './result.ts'
 import { RunDrivers } from './run-drivers.ts'
-import { endingOfDone, endingOfLoss, failedBy, type Ending } from './run-ending.ts'
+import { endingOfDone, endingOfLoss, endingOfValue, failedBy, type Ending } from './run-ending.ts'
 import { RunLogs } from './run-logs.ts'
 import { recordEnd, recordStart } from './run-record.ts'
 import { RunReports } from './run-reports.ts'
@@ -48,6 +48,9 @@ export type RunSetting = {
   /** Hears of records that were written outside the buffer. */
   onKept(rows: readonly EventRow[]): void
 }
+
+/** The ending of a run whose beginning or end could not be recorded. */
+const notRecorded = (cause: unknown): Ending => failedBy(asTollgateError(cause).with({ gate: 'record' }))
 
 const NO_TOTALS: WatchTotals = { cpuMs: 0, cpuMicroUsd: 0, memoryPeakBytes: 0, wallMs: 0 }
 
@@ -140,7 +143,7 @@ export class Run {
 
   /** The result of a run that never began: nothing was executed, and nothing of it is kept. */
   refuse(cause: unknown): RunResult {
-    return buildResult(failedBy(asTollgateError(cause)), this.#facts(NO_TOTALS), this.#redactor)
+    return buildResult(notRecorded(cause), this.#facts(NO_TOTALS), this.#redactor)
   }
 
   /** The result of a run that was cancelled before it began. */
@@ -259,7 +262,12 @@ export class Run {
   }
 
   #onDone(frame: DoneFrame, text: string): void {
-    const ending = endingOfDone(frame, text, this.#refusals)
+    const { maxOutputBytes } = this.#prepared.policy.limits
+    const ending = frame.ok
+      ? endingOfValue(text, maxOutputBytes, this.#redactor)
+      : endingOfDone(frame, text, this.#refusals)
+    if (ending === undefined)
+      return this.#onLost({ kind: 'breach', reason: 'a value that is no JSON of a kernel' })
     const isSpent = frame.fault === 'timeout' || frame.fault === 'memory'
     this.#end(ending, !isSpent)
   }
@@ -318,6 +326,7 @@ export class Run {
         ttlMs,
         requesterMayApprove,
         now,
+        redactor: this.#redactor,
       }),
       standing: new Map(),
       recording: undefined,
@@ -360,7 +369,7 @@ export class Run {
       this.#keep(result)
       return result
     } catch (error) {
-      return buildResult(failedBy(asTollgateError(error)), facts, this.#redactor)
+      return buildResult(notRecorded(error), facts, this.#redactor)
     }
   }
 

@@ -4,10 +4,11 @@ import { expect, test } from 'vitest'
 import type { Report } from '../../bench/report.ts'
 import { formatMarkdown, formatTime } from '../../bench/report.ts'
 import { checkout, startProgram } from '../harness/command-line.ts'
+import { section, tableRows } from '../readme/readme.ts'
 
 const bench = (...args: string[]) => startProgram(process.execPath, [join('bench', 'main.ts'), ...args]).ended
 
-test('every question is answered, each in a file of its own, as one JSON document', async () => {
+test('every question is answered, each in a file of its own, as one JSON document, and the README tells of each', async () => {
   const { exit, stdout } = await bench('--quick', '--json')
   expect(exit).toBe(0)
   const { machine, versions, questions } = JSON.parse(stdout) as Report
@@ -22,6 +23,8 @@ test('every question is answered, each in a file of its own, as one JSON documen
       expect(samples).toBeGreaterThan(0)
     }
   }
+  const told = tableRows(section('Speed')).map(([what]) => what)
+  expect(told).toEqual(questions.flatMap(({ rows }) => rows.map(({ what }) => what)))
   const files = readdirSync(join(checkout, 'bench')).filter((name) => name.endsWith('.ts'))
   const asked = [...questions.map(({ name }) => `${name}.ts`), 'main.ts', 'question.ts', 'report.ts']
   expect(new Set(files)).toEqual(new Set(asked))

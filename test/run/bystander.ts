@@ -26,9 +26,11 @@ const TOOL = `export default async (_, { tools }) => {
 export class Bystander {
   readonly tool: HostTool
   readonly #firstAnswer = Promise.withResolvers<void>()
+  #running: Promise<RunResult> | undefined
   #isWanted = true
-  #answered = 0
   #awaited: { count: number; resolve: () => void } | undefined
+  /** Calls that were answered so far. */
+  answered = 0
 
   constructor() {
     this.tool = defineTool({
@@ -42,29 +44,40 @@ export class Bystander {
   }
 
   #answer(): boolean {
-    this.#answered += 1
+    this.answered += 1
     this.#firstAnswer.resolve()
-    if (this.#awaited !== undefined && this.#answered >= this.#awaited.count) this.#awaited.resolve()
+    if (this.#awaited !== undefined && this.answered >= this.#awaited.count) this.#awaited.resolve()
     return this.#isWanted
+  }
+
+  /** Resolves when it goes on. */
+  async start(gate: Tollgate): Promise<void> {
+    this.#running = gate.run({ code: TOOL, policy: POLICY, principal: 'bystander' })
+    await Promise.race([this.#firstAnswer.promise, this.#running])
+  }
+
+  /** Lets it end, and resolves to its result. */
+  async stop(): Promise<RunResult> {
+    this.#isWanted = false
+    if (this.#running === undefined) throw new Error('the bystander was not started')
+    return this.#running
   }
 
   /** Resolves when so many more calls were answered; a measure of time that no busy machine falsifies. */
   turns(count: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#awaited = { count: this.#answered + count, resolve }
+    this.#awaited = { count: this.answered + count, resolve }
     return promise
   }
 
   /** Runs `attack` while the bystander goes on, and then lets it end. */
   async beside<T>(gate: Tollgate, attack: () => Promise<T>): Promise<Beside<T>> {
-    const running = gate.run({ code: TOOL, policy: POLICY, principal: 'bystander' })
-    await Promise.race([this.#firstAnswer.promise, running])
-    const before = this.#answered
+    await this.start(gate)
+    const before = this.answered
     try {
       const outcome = await attack()
-      const answered = this.#answered - before
-      this.#isWanted = false
-      return { outcome, bystander: await running, answered }
+      const answered = this.answered - before
+      return { outcome, bystander: await this.stop(), answered }
     } finally {
       this.#isWanted = false
     }

@@ -1,5 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { canonicalJson } from '../../src/canonical/canonical-json.ts'
+import { sha256 } from '../../src/digest/sha256.ts'
 import { defineTool, type HostTool } from '../../src/index.ts'
 
 /** Where payments really happen: a file, one line each, which no crash of the host undoes. */
@@ -40,6 +42,10 @@ export class World {
     })
   }
 }
+
+/** What the records of a payment name as `request_sha256`. */
+export const digestOfPayment = (n: number): string =>
+  sha256(canonicalJson({ op: 'tools.pay', request: { tool: 'pay', arguments: { n } } }))
 
 export const PAY_POLICY = {
   permissions: { tools: { pay: {} } },

@@ -2,12 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { requestDigestOf } from '../../src/broker/gates/recall.ts'
-import type { Judgement } from '../../src/capabilities/capability.ts'
 import type { AuditRecord, AuditVerdict } from '../../src/index.ts'
 import { openGate } from '../harness/gate.ts'
 import { startHost, type Ended } from '../run/other-host.ts'
-import { World } from '../run/payments.ts'
+import { digestOfPayment, World } from '../run/payments.ts'
 
 let folder: string
 beforeEach(() => {
@@ -23,9 +21,6 @@ const startPaying = (from: number, to: number, ...ways: string[]) =>
 const lastLineOf = ({ output }: Ended): Record<string, unknown> =>
   JSON.parse(output.split('\n').at(-1) ?? '') as Record<string, unknown>
 
-const digestOf = (n: number): string =>
-  requestDigestOf({ op: 'tools.pay', request: { tool: 'pay', arguments: { n } } } as unknown as Judgement)
-
 const readAudit = async (): Promise<{ records: readonly AuditRecord[]; verdict: AuditVerdict }> => {
   await using gate = await openGate({ state: state() })
   return { records: await gate.audit.read(), verdict: await gate.audit.verify() }
@@ -39,7 +34,7 @@ const expectAccounted = async (): Promise<void> => {
   )
   const { paid } = new World(worldPath())
   expect(verdict).toMatchObject({ intact: true })
-  expect(paid.filter((n) => !intended.has(digestOf(n)))).toEqual([])
+  expect(paid.filter((n) => !intended.has(digestOfPayment(n)))).toEqual([])
   expect(new Set(paid).size).toBe(paid.length)
 }
 

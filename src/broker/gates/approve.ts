@@ -4,12 +4,11 @@ import type { Judgement } from '../../capabilities/capability.ts'
 import { isTollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
 
-/** Asks a human when the policy does. Resolves to the approved ticket, or at once to undefined when none is needed. APPROVAL_*. */
-export function approve(
-  call: Call,
-  judgement: Judgement,
-  run: BrokerRun,
-): Promise<Ticket | undefined> | undefined {
+/**
+ * Asks a human when the policy does; resolves to the approved ticket. Undefined when nobody needs to be asked, so that such a
+ * call goes on without a pause, in which another under the same key could slip past its receipt. APPROVAL_*.
+ */
+export function approve(call: Call, judgement: Judgement, run: BrokerRun): Promise<Ticket> | undefined {
   const reason = run.policy.needsApproval(judgement)
   if (reason === undefined) return undefined
   call.gate = 'approve'

@@ -1,5 +1,5 @@
 import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
-import type { Judgement, Outcome, PerformContext, ResolvedSecret } from '../capability.ts'
+import type { Outcome, PerformContext, ResolvedSecret } from '../capability.ts'
 import { toAnswer } from './answer.ts'
 import type { Connection, Connections } from './connections.ts'
 import { credentialFor } from './credentials.ts'
@@ -20,12 +20,9 @@ export type Parts = {
   readonly connections: Connections
 }
 
-/** What the broker may tell beside its contract: whether the policy would ask a human about a judgement. Absent: it would not. */
-export type Asking = { readonly asks?: (judgement: Judgement) => boolean }
-
 /** One call under way: the request, the redirects that it follows, and what they amount to so far. */
 type Progress = Parts & {
-  readonly call: PerformContext & Asking
+  readonly call: PerformContext
   readonly deadline: Deadline
   readonly first: HttpJudgement
   hops: number
@@ -35,12 +32,14 @@ type Progress = Parts & {
   ingressBytes: number
   /** Something that the guest chose has left the machine, or may have. */
   sent: boolean
+  /** The hop whose bytes were counted last. */
+  counted: HttpJudgement | undefined
 }
 
 /** Performs a judged request and follows its redirects by hand. Throws DENIED_*, LIMIT_* and UPSTREAM_*. */
 export async function performRequest(
   first: HttpJudgement,
-  call: PerformContext & Asking,
+  call: PerformContext,
   deadline: Deadline,
   parts: Parts,
 ): Promise<Outcome> {
@@ -53,8 +52,19 @@ export async function performRequest(
     egressBytes: 0,
     ingressBytes: 0,
     sent: false,
+    counted: undefined,
   }
-  for (let hop = first; ;) {
+  try {
+    return await followAll(progress)
+  } catch (error) {
+    // What left before it failed is no less gone.
+    throw asTollgateError(error).with({ egressBytes: progress.egressBytes })
+  }
+}
+
+/** One hop after another, until an answer is no redirect. */
+async function followAll(progress: Progress): Promise<Outcome> {
+  for (let hop = progress.first; ;) {
     const response = await sendHop(progress, hop)
     try {
       const draft = nextDraft(hop.request, response.status, response.headers)
@@ -70,10 +80,7 @@ export async function performRequest(
 /** Sends one hop. While nothing has left, a failure says so: then nothing is charged, and an effect can be tried again. */
 async function sendHop(progress: Progress, hop: HttpJudgement): Promise<Response> {
   try {
-    const response = await dispatch(progress, hop, headersOf(progress, hop))
-    const { url, headers, body } = hop.request
-    progress.egressBytes += egressBytes(url, headers, body)
-    return response
+    return await dispatch(progress, hop, headersOf(progress, hop))
   } catch (error) {
     throw progress.sent ? error : asTollgateError(error).with({ notPerformed: true })
   }
@@ -100,7 +107,7 @@ async function dispatch(
   const answered = kept && (await sendOn(kept, progress, hop, headers))
   if (answered !== undefined) return answered
   // Under a wildcard the name is the guest's choice, and asking a resolver for it sends it out.
-  if (entryOf(progress.grant, hop).pattern.wildcard) progress.sent = true
+  if (entryOf(progress.grant, hop).pattern.wildcard) leave(progress, hop)
   const response = await sendOn(await connections.dial(hop.request, deadline), progress, hop, headers)
   if (response === undefined) {
     throw new TollgateError('UPSTREAM_UNREACHABLE', `${hop.request.host} closed the connection at once.`)
@@ -114,11 +121,20 @@ async function sendOn(
   hop: HttpJudgement,
   headers: readonly Header[],
 ): Promise<Response | undefined> {
-  const { sent } = progress
-  progress.sent = true
+  const { sent, counted, egressBytes: before } = progress
+  leave(progress, hop)
   const response = await send(connection, hop.request, headers, progress.deadline)
-  if (response === undefined) progress.sent = sent
+  if (response === undefined) Object.assign(progress, { sent, counted, egressBytes: before })
   return response
+}
+
+/** From here on the bytes of a hop have left, or may have. Each hop is counted once. */
+function leave(progress: Progress, hop: HttpJudgement): void {
+  progress.sent = true
+  if (progress.counted === hop) return
+  progress.counted = hop
+  const { url, headers, body } = hop.request
+  progress.egressBytes += egressBytes(url, headers, body)
 }
 
 /** From one hop to the next: judged, paid for, and the redirect's own body read past. */

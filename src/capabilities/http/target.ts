@@ -44,6 +44,8 @@ export function parseTarget(text: string): Target {
   const scheme = schemeText.toLowerCase()
   if (scheme !== 'https' && scheme !== 'http') return refuse('its scheme is neither https nor http')
   const origin = parseAuthority(scheme, authority)
+  // Without its fragment the parser would cut it off.
+  if ((path + query).endsWith(' ')) refuse('it ends with white space')
   if (/%00/u.test(path + query)) refuse('it holds an encoded NUL')
   if (path.split('/').some((one) => one.includes('%') && ENCODED_DOTS.test(one)))
     refuse('it holds encoded dot segments')

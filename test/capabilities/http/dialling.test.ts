@@ -189,6 +189,30 @@ describe('what fails before anything was sent says so', () => {
     expect([error.code, error.facts.notPerformed]).toEqual(['UPSTREAM_UNREACHABLE', true])
   })
 
+  it('a stream that fails while another address is tried', async () => {
+    const { port } = await startHttp((_, response) => response.end('x'))
+    const dial = (address: string): Duplex => {
+      if (address === '127.0.0.1') return connect({ host: address, port })
+      const stream = Object.assign(new PassThrough(), { connecting: true })
+      // First it says that it cannot connect, then, when nobody waits for it any longer, that it broke.
+      process.nextTick(() => stream.emit('error', new Error('refused')))
+      setImmediate(() => stream.emit('error', new Error('broken')))
+      return stream
+    }
+    const api = drive({ document: document(port), resolve: answers('127.0.0.9', '127.0.0.1'), dial })
+    expect(textOf(await api.call({ url: `http://api.test:${port}/` }))).toBe('x')
+  })
+
+  it('a connection that ends before the request is written', async () => {
+    const dial = (): Duplex => {
+      const stream = new PassThrough()
+      queueMicrotask(() => stream.destroy())
+      return stream
+    }
+    const error = await failureOf(drive({ document: document(80), dial }).call({ url: 'http://api.test/' }))
+    expect([error.code, error.facts.notPerformed]).toEqual(['UPSTREAM_UNREACHABLE', true])
+  })
+
   it('but under a wildcard the name itself was the guest’s to choose, and has left', async () => {
     const api = drive({ document: { allowed_domains: ['http://*.company.test'] }, resolve: () => [] })
     const error = await failureOf(api.call({ url: 'http://c2vjcmv0.company.test/' }))

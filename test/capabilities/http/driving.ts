@@ -96,7 +96,7 @@ export function drive({
     dialled,
     drawn,
     async call(args, { signal = new AbortController().signal, draw, asks, key = 'key-1' } = {}) {
-      const performing: PerformContext & Pick<Calling, 'asks'> = {
+      const performing: PerformContext = {
         signal,
         runId: 'run-1',
         taskId: 'task-1',

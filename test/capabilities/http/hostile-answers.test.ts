@@ -132,10 +132,13 @@ describe('an answer that is too large when decoded is cut off, and its socket cl
     expect(await codeOf(await encoded('gzip, br', brotliCompressSync(inner)))).toBe('LIMIT_RESPONSE_SIZE')
   })
 
-  it('a zstd frame that asks for a window of gigabytes', async () => {
-    // Magic number, a frame header with window log 30, one empty raw block that is not the last.
-    const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, (30 - 10) << 3, 0x00, 0x00, 0x00])
-    expect(await codeOf(await encoded('zstd', frame))).toBe('UPSTREAM_PROTOCOL')
+  it('a zstd frame is decoded only within a window of 8 MiB (RFC 9659)', async () => {
+    // Magic number, a frame header with the window, one raw block that is the last and holds one byte.
+    const frame = (log: number): Buffer =>
+      Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 9, 0, 0, 0x61])
+    expect(textOf(await get(await encoded('zstd', frame(23))))).toBe('a')
+    expect(await codeOf(await encoded('zstd', frame(24)))).toBe('UPSTREAM_PROTOCOL')
+    expect(await codeOf(await encoded('zstd', frame(31)))).toBe('UPSTREAM_PROTOCOL')
   })
 
   it('chunks without end', async () => {

@@ -13,7 +13,9 @@ describe('the powers of a real run', () => {
   })
 
   it('reject for a name that nobody has', async () => {
-    await expect(createHttpPowers().resolve('no-such-name.invalid', never)).rejects.toThrow('no-such-name.invalid')
+    await expect(createHttpPowers().resolve('no-such-name.invalid', never)).rejects.toThrow(
+      'no-such-name.invalid',
+    )
   })
 
   it('stop waiting for the resolver at the signal', async () => {

