@@ -23,6 +23,8 @@ const LAYERS = 3
 /** What stands between the strings of JSON, piece by piece: numbers, and the three words. */
 const BARE = /[^\s,:[\]{}]+/g
 
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+
 const QUOTE = 34
 const BACKSLASH = 92
 
@@ -96,11 +98,19 @@ function textOf(literal: string): string | undefined {
   }
 }
 
+/** Bytes as base64 stay base64: a mark in the middle of it would leave nothing that can be read. */
+function redactBytes(text: string, search: Search): string {
+  if (text.length % 4 !== 0 || !BASE64.test(text)) return text
+  const bytes = Buffer.from(text, 'base64').toString('latin1')
+  const redacted = redactText(bytes, search)
+  return redacted === bytes ? text : Buffer.from(redacted, 'latin1').toString('base64')
+}
+
 /** A token is left as it is, byte for byte, unless a secret stands in it. */
 function redactLiteral(literal: string, search: Search): string {
   const said = textOf(literal)
   if (said === undefined) return redactText(literal, search)
-  const redacted = redactText(said, search)
+  const redacted = redactText(redactBytes(said, search), search)
   return redacted === said ? literal : JSON.stringify(redacted)
 }
 

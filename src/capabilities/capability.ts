@@ -27,7 +27,11 @@ export type GrantEnvironment = {
   warn(path: string, message: string): void
 }
 
-export type Prices = { readonly cpuSecondMicroUsd: number; readonly httpCallMicroUsd: number; readonly egressMbMicroUsd: number }
+export type Prices = {
+  readonly cpuSecondMicroUsd: number
+  readonly httpCallMicroUsd: number
+  readonly egressMbMicroUsd: number
+}
 
 /** An op that this grant yields, with what the broker needs to decode a call of it. */
 export type GrantedOp = {
@@ -148,7 +152,7 @@ export type PerformContext = {
   /** Draws further on a quota while the work goes on (a redirect hop sends bytes too). Throws its LIMIT_* code. */
   draw(quota: Quota): void
   /** Whether the policy would ask a human about what the work leads to (a redirect hop); then it must not go on there. */
-  asks?(judgement: Judgement): boolean
+  asks(judgement: Judgement): boolean
 }
 
 export type Outcome = {

@@ -1,6 +1,13 @@
 import { deepFreeze } from '../canonical/canonical-json.ts'
 import { CATEGORIES, type Prices } from '../capabilities/capability.ts'
-import type { ApprovalRules, CompiledPolicy, Limits, PolicyWarning, SecretDeclaration } from './compiled.ts'
+import type {
+  ApprovalRules,
+  CompiledPolicy,
+  Limits,
+  PolicyWarning,
+  SecretDeclaration,
+  SecurityDemands,
+} from './compiled.ts'
 import { counted, inBytes, inDollars, inTime } from './words.ts'
 import { worstCaseOf, type PolicyWorstCase, type WorstCaseScope } from './worst-case.ts'
 
@@ -31,6 +38,7 @@ export type PolicyExplanation = {
   readonly humanInLoop: readonly string[]
   readonly approval: ApprovalRules
   readonly credentials: readonly ExplainedCredential[]
+  readonly security: SecurityDemands
   readonly prices: Prices
   readonly costAlerts: readonly number[]
   readonly worstCase: PolicyWorstCase
@@ -64,6 +72,7 @@ export function explainPolicy(policy: CompiledPolicy): PolicyExplanation {
     { title: 'Limits, each for a run and for its whole task', sentences: limitSentences(limits) },
     { title: 'What a human approves', sentences: approvalSentences(policy) },
     { title: 'Credentials', sentences: orNothing(credentials.map(credentialSentence), 'None.') },
+    { title: 'How it is confined', sentences: cageSentences(policy) },
     { title: 'Prices and alerts', sentences: priceSentences(policy) },
     { title: 'The worst case', sentences: worstCaseSentences(policy, worstCase) },
   ]
@@ -78,6 +87,7 @@ export function explainPolicy(policy: CompiledPolicy): PolicyExplanation {
     humanInLoop,
     approval,
     credentials,
+    security: policy.security,
     prices,
     costAlerts,
     worstCase,
@@ -92,6 +102,14 @@ const withheld = (notGranted: readonly string[]): string[] => [
   ...notGranted.map((key) => WITHOUT[key] ?? ''),
   'No environment variables, no sockets, no modules of Node.js: what is not granted is not there.',
 ]
+
+function cageSentences({ security: { minTier, isStrict } }: CompiledPolicy): string[] {
+  const tier =
+    minTier === undefined
+      ? 'In the strongest tier that the machine has.'
+      : `In tier ${minTier} or a stronger one; where it cannot be had, nothing runs.`
+  return isStrict ? [tier, 'Strict profile: no machine code is made from its code.'] : [tier]
+}
 
 function limitSentences(limits: Limits): string[] {
   const { maxToolCalls, maxConcurrentCalls, maxDurationMs, maxCpuMs } = limits

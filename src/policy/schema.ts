@@ -51,6 +51,7 @@ const securitySchema = z.strictObject({
     .describe('The least hardening that a cage must have; where it cannot be had, nothing runs.'),
   profile: z
     .enum(['default', 'strict'])
+    .nullable()
     .default('default')
     .describe(
       'strict: no machine code is made from the code of the tool; numeric loops are 7 to 9 times slower.',

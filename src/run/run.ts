@@ -11,7 +11,7 @@ import { UsageMeter } from '../budget/usage-meter.ts'
 import type { Capability } from '../capabilities/capability.ts'
 import type { Tier } from '../cage/tiers.ts'
 import { sha256 } from '../digest/sha256.ts'
-import { asTollgateError, toGuestError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import { asTollgateError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import type { JournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
@@ -70,7 +70,12 @@ export class Run {
   readonly #drivers: RunDrivers
   readonly #logs: RunLogs
   readonly #usage = new UsageMeter()
-  readonly #timers = new RunTimers()
+  readonly #timers = new RunTimers({
+    onDue: (seq, delayMs) =>
+      this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
+    deliver: (seq, answer) => this.#deliver(seq, answer),
+    onMalformed: () => this.#onLost({ kind: 'breach', reason: 'a malformed timer' }),
+  })
   readonly #over = new AbortController()
   readonly #ended = Promise.withResolvers<Ending>()
   readonly #inFlight = new Set<Promise<void>>()
@@ -220,7 +225,7 @@ export class Run {
     // Attenuated handles are not built; handle 0 is the run's own grant.
     if (handle !== 0) return this.#onLost({ kind: 'breach', reason: 'no such handle' })
     this.#lastSeq = seq
-    if (op === TIMER_OP) return this.#setTimer(seq, args)
+    if (op === TIMER_OP) return this.#timers.set(seq, args)
     // Money that the tool has computed away already is not there for the call.
     if (broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch?.look()
     this.#mediate({ seq, op, args, key }, broker)
@@ -239,21 +244,6 @@ export class Run {
       this.#backlog.calls -= 1
       this.#backlog.argumentsSize -= size
     })
-  }
-
-  #setTimer(seq: number, args: string): void {
-    const fire = (delayMs: number): void => {
-      this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs })
-      this.#deliver(seq, { ok: true, json: 'null' })
-    }
-    const verdict = this.#timers.set(args, fire)
-    if (verdict === 'malformed') return this.#onLost({ kind: 'breach', reason: 'a malformed timer' })
-    if (verdict === 'set') return
-    const error = new TollgateError('LIMIT_TIMERS', 'The run set more timers than it may.', {
-      gate: 'reserve',
-      op: TIMER_OP,
-    })
-    this.#deliver(seq, { ok: false, json: JSON.stringify(toGuestError(error.toRecord())) })
   }
 
   #onLog({ level }: LogFrame, text: string): void {

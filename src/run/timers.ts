@@ -1,30 +1,53 @@
 import { TIMER_MS_MAX, TIMERS_MAX, TIMERS_WAITING_MAX } from '../../runtime/abi/crossing.ts'
+import { TIMER_OP } from '../../runtime/abi/ops.ts'
+import type { Answer } from '../broker/call.ts'
+import { toGuestError, TollgateError } from '../errors/tollgate-error.ts'
 
-/** What came of a timer that the guest set; `malformed` is what no kernel sends. */
-export type TimerVerdict = 'set' | 'refused' | 'malformed'
+/** What becomes of timers. */
+export type TimerHandlers = {
+  /** A timer that is due, and is to be recorded. */
+  onDue(seq: number, delayMs: number): void
+  /** Hands the guest the outcome of call `seq`. */
+  deliver(seq: number, answer: Answer): void
+  /** The arguments are none that a kernel sends. */
+  onMalformed(): void
+}
+
+const NULL: Answer = { ok: true, json: 'null' }
 
 /** The timers of one run: real ones behind the guest's virtual ones, bounded in number, gone when the run is over. */
 export class RunTimers {
   readonly #waiting = new Set<NodeJS.Timeout>()
+  readonly #handlers: TimerHandlers
   #count = 0
 
-  /** Reads `{"delayMs":n}`; calls `fire` when the time has come. */
-  set(args: string, fire: (delayMs: number) => void): TimerVerdict {
+  constructor(handlers: TimerHandlers) {
+    this.#handlers = handlers
+  }
+
+  /** Reads `{"delayMs":n}` and sets a timer, or refuses one too many with LIMIT_TIMERS. */
+  set(seq: number, args: string): void {
     const delayMs = readDelay(args)
-    if (delayMs === undefined) return 'malformed'
+    if (delayMs === undefined) return this.#handlers.onMalformed()
     this.#count += 1
-    if (this.#count > TIMERS_MAX || this.#waiting.size >= TIMERS_WAITING_MAX) return 'refused'
+    if (this.#count > TIMERS_MAX || this.#waiting.size >= TIMERS_WAITING_MAX) return this.#refuse(seq)
     const timer = setTimeout(() => {
       this.#waiting.delete(timer)
-      fire(delayMs)
+      this.#handlers.onDue(seq, delayMs)
+      this.#handlers.deliver(seq, NULL)
     }, delayMs)
     this.#waiting.add(timer)
-    return 'set'
   }
 
   clear(): void {
     for (const timer of this.#waiting) clearTimeout(timer)
     this.#waiting.clear()
+  }
+
+  #refuse(seq: number): void {
+    const facts = { gate: 'reserve', op: TIMER_OP } as const
+    const error = new TollgateError('LIMIT_TIMERS', 'The run set more timers than it may.', facts)
+    this.#handlers.deliver(seq, { ok: false, json: JSON.stringify(toGuestError(error.toRecord())) })
   }
 }
 

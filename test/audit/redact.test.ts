@@ -51,7 +51,8 @@ const escapes: Readonly<Record<string, (text: string) => string>> = {
     text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
   'in HTML, by number': (text) => eachUnit(text, (code) => `&#${code};`),
   'in HTML, by hex number': (text) => eachUnit(text, (code) => `&#x${padded(code)};`),
-  'in other letters, as header names are': (text) => text.toLowerCase(),
+  'in other letters, as header names are': (text) =>
+    text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()),
   'in hex': hex,
   'in hex, upper case': (text) => hex(text).toUpperCase(),
 }
@@ -160,6 +161,13 @@ describe('JSON', () => {
   ])('is not torn by %s', (_, secret, text) => {
     const value = { a: text, b: text }
     expect(JSON.parse(redactorOf(secret).json(JSON.stringify(value)))).toEqual(value)
+  })
+
+  it('that carries bytes as base64 still does, without the secret', () => {
+    const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('x tollgate-Secret-4711 y')])
+    const json = redactorOf('tollgate-Secret-4711').json(JSON.stringify({ base64: bytes.toString('base64') }))
+    const { base64 } = JSON.parse(json) as { base64: string }
+    expect(Buffer.from(base64, 'base64').toString('latin1')).toBe(`\xff\xfex ${MARK} y`)
   })
 
   it('holds a mark where a number was a secret', () => {

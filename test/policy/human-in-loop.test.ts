@@ -51,6 +51,16 @@ describe('an entry of human_in_loop', () => {
     expect(asked('*')).toEqual(Object.keys(REQUESTS))
   })
 
+  test('warns of a place that nothing granted can reach: a slip in the host asks for nothing', () => {
+    expect(warningsOf('http.POST api.company.com/v1/**')).toEqual([])
+    expect(warningsOf('http.POST api.compny.com/v1/**').join()).toContain(
+      'names nothing that this policy grants',
+    )
+    expect(warningsOf('http.POST api.company.com:8443').join()).toContain(
+      'names nothing that this policy grants',
+    )
+  })
+
   test('names groups: a capability, its effects, any effect, a category', () => {
     expect(asked('tools.*')).toEqual(['mail', 'lookup', 'remove'])
     expect(asked('http.write')).toEqual(['post', 'postElsewhere', 'delete', 'pay'])

@@ -114,8 +114,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
   'output.spotlight': { accepts: [null, false], refuses: ['datamark', true] },
   'output.classifiers': { accepts: [null, []], refuses: [[{ builtin: 'injection' }]] },
   'output.on_classifier_error': { accepts: [null], refuses: ['deny'] },
-  'security.min_tier': { accepts: [null], refuses: ['T3'] },
-  'security.profile': { accepts: [null, 'default'], refuses: ['strict'] },
   'security.require_deployment': { accepts: [null, false], refuses: [true] },
   'security.accepts_code': { accepts: [null, true], refuses: [false] },
   'secrets.company_api.aws_v4': { accepts: [null], refuses: [{}] },

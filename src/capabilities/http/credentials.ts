@@ -20,7 +20,7 @@ export function credentialFor(
   if (secret === undefined)
     throw new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} was not resolved.`, { rule })
   if (secret.hosts !== undefined && !secret.hosts.some((host) => mayGoTo(host, origin))) {
-    const place = originText(origin).slice(0, 200)
+    const place = originText(origin)
     throw new TollgateError('DENIED_SECRET_HOST', `The secret ${name} may not go to ${place}.`, {
       rule: `${rule}.hosts`,
       change: `list ${place} under ${rule}.hosts`,

@@ -45,6 +45,7 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
   warnOfShadows(entries, environment)
   const settings = compileSettings(document, environment)
   const judgeDraft = (draft: RequestDraft): HttpJudgement => judgeRequest(entries, settings, draft)
+  const places = entries.map(({ pattern }) => pattern)
   return Object.freeze<HttpGrant>({
     capability: 'http',
     entries,
@@ -59,7 +60,7 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
       const { url, ...rest } = args as RequestArguments
       return judgeDraft({ ...rest, target: parseTarget(url) })
     },
-    actionPattern: compileActionPattern,
+    actionPattern: (text) => compileActionPattern(text, places),
     explain: () => explainGrant(entries, settings),
     worstCase: () => worstCaseOf(entries, settings),
   })

@@ -52,9 +52,16 @@ function unlistedParameter(allowed: ReadonlySet<string>, query: string): string 
   return [...new URLSearchParams(query).keys()].find((name) => !allowed.has(name))
 }
 
-/** A piece of the request inside a message: bounded, and escaped where it is not plain. */
+const plain = (text: string): string => JSON.stringify(text.replaceAll(/[^\u0020-\u007e]/gu, '?'))
+
+/**
+ * A piece of the request inside a message: escaped where it is not plain, and whole or not at all. A redirect's piece comes from
+ * a server that may hand a credential back in it, and what a cut left of that nobody would recognise.
+ */
 const shown = (text: string): string =>
-  JSON.stringify(text.replaceAll(/[^\u0020-\u007e]/gu, '?').slice(0, SHOWN_CHARS_MAX))
+  text.length > SHOWN_CHARS_MAX ? `of ${text.length} characters` : plain(text)
+
+const addition = (text: string): string => (text.length > SHOWN_CHARS_MAX ? 'it' : plain(text))
 
 const deny = (code: Code, message: string, rule: string, hint: string, change: string): TollgateError =>
   new TollgateError(code, message, { rule, hint, change })
@@ -71,7 +78,7 @@ function domainRefusal(entries: readonly HttpEntry[], target: Target): TollgateE
   const but = near === undefined ? '' : `; the host is allowed only as ${near.pattern.text}`
   return deny(
     'DENIED_DOMAIN',
-    `No entry allows ${asked.slice(0, SHOWN_CHARS_MAX)}${but}.`,
+    `No entry allows ${asked}${but}.`,
     near?.rule ?? 'permissions.http.allowed_domains',
     hint,
     `add ${JSON.stringify(asked)} to permissions.http.allowed_domains`,
@@ -103,7 +110,7 @@ function pathRefusal({ rule, pattern, paths = [] }: HttpEntry, target: Target): 
     `The path ${shown(path)} is not allowed for ${pattern.text}.`,
     rule,
     `Allowed paths: ${allowed}.`,
-    `add ${shown(path)} to ${rule}.paths`,
+    `add ${addition(path)} to ${rule}.paths`,
   )
 }
 
@@ -114,7 +121,7 @@ function queryRefusal({ rule, pattern, query = new Set() }: HttpEntry, name: str
     `The query parameter ${shown(name)} is not allowed for ${pattern.text}.`,
     rule,
     `Allowed parameters: ${allowed}.`,
-    `add ${shown(name)} to ${rule}.query`,
+    `add ${addition(name)} to ${rule}.query`,
   )
 }
 

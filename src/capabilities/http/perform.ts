@@ -10,9 +10,6 @@ import type { Header } from './header-rules.ts'
 import { egressBytes, egressMicroUsd } from './quotas.ts'
 import { judgeHop, nextDraft, tooManyRedirects } from './redirects.ts'
 
-/** Longest URL in a fact of the audit record, in characters. */
-const FACT_SIZE_MAX = 512
-
 /** What the calls of one driver share. */
 export type Parts = {
   readonly grant: HttpGrant
@@ -146,7 +143,7 @@ async function followRedirect(
   const { grant, first, call, deadline, connections } = progress
   const { redirectsMax } = grant.settings
   if (progress.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
-  const hop = judgeHop(grant, first, draft, (judgement) => call.asks?.(judgement) ?? false)
+  const hop = judgeHop(grant, first, draft, (judgement) => call.asks(judgement))
   // A hop sends bytes like a call. It is none: rates count calls.
   for (const quota of hop.quotas) if (quota.windowMs === undefined) call.draw(quota)
   progress.ingressBytes += await discardResponse(response, deadline)
@@ -171,8 +168,9 @@ async function finish(progress: Progress, hop: HttpJudgement, response: Response
       address: response.connection.address,
       status: response.status,
       hops,
-      // Without the query: in a redirect it often is a credential, like the signature of a prepared download.
-      ...(hops > 0 && { final_url: url.slice(0, url.length - query.length).slice(0, FACT_SIZE_MAX) }),
+      // Without the query: in a redirect it often is a credential, like the signature of a prepared download. The record cuts
+      // it, once what is known to be secret is out of it.
+      ...(hops > 0 && { final_url: url.slice(0, url.length - query.length) }),
     },
   }
 }

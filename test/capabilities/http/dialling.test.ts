@@ -92,6 +92,7 @@ describe('an address in the URL', () => {
       principal: '',
       idempotencyKey: '',
       draw: () => undefined,
+      asks: () => false,
     }
     expect((await failureOf(driver.perform(judgement, performing))).code).toBe('DENIED_ADDRESS')
     expect(dialled).toEqual([])

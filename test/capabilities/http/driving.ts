@@ -95,7 +95,7 @@ export function drive({
     resolved,
     dialled,
     drawn,
-    async call(args, { signal = new AbortController().signal, draw, asks, key = 'key-1' } = {}) {
+    async call(args, { signal = new AbortController().signal, draw, asks = () => false, key = 'key-1' } = {}) {
       const performing: PerformContext = {
         signal,
         runId: 'run-1',
@@ -106,7 +106,7 @@ export function drive({
           drawn.push(quota)
           draw?.(quota)
         },
-        ...(asks !== undefined && { asks }),
+        asks,
       }
       return (await driver.perform(judge(grant, args), performing)) as Outcome & { value: HttpAnswer }
     },

@@ -261,11 +261,12 @@ describe('headers of an answer are bounded', () => {
     await server.closed()
   })
 
-  it('the guest sees at most a hundred of them, and a short status text', async () => {
+  it('the guest sees at most a hundred of them, and no long status text', async () => {
     const many = Array.from({ length: 300 }, (_, at) => `X-${at}: y\r\n`).join('')
     const server = await startCanned(`HTTP/1.1 200 ${'z'.repeat(1000)}\r\n${many}Content-Length: 0\r\n\r\n`)
     const { value } = await get(server)
-    expect([value.headers.length, value.statusText.length]).toEqual([100, 128])
+    // A long one is not shown at all: cut within a credential, what is left would not be recognised.
+    expect([value.headers.length, value.statusText.length]).toEqual([100, 0])
   })
 })
 

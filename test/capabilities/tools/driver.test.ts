@@ -35,6 +35,7 @@ const settingWith = (signal: AbortSignal): PerformContext => ({
   principal: 'alice',
   idempotencyKey: 'key',
   draw: () => undefined,
+  asks: () => false,
 })
 
 const perform = (run: Perform, signal = new AbortController().signal) =>

@@ -90,10 +90,12 @@ test('a second signal ends everything at once', async () => {
   await untilGone(cages)
 })
 
-test('what was cut off in the middle leaves a chain that verifies', async () => {
+test('SIGKILL leaves no cage behind, and a chain that verifies', async () => {
   const running = start(COMPUTES, '--state', 'killed')
   await running.until(/up/)
+  const cages = descendants(running.pid)
   running.kill('SIGKILL')
   expect((await running.ended).signal).toBe('SIGKILL')
+  await untilGone(cages)
   expect((await tollgate(['audit', 'verify', '--state', 'killed'], { cwd: folder.path })).exit).toBe(0)
 })

@@ -1,0 +1,7 @@
+import { parentPort } from 'node:worker_threads'
+import { createGuest } from './guest.js'
+
+parentPort.on(
+  'message',
+  createGuest((message) => parentPort.postMessage(message)),
+)
