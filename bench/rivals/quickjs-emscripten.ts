@@ -36,7 +36,7 @@ type Library = {
 /** Text in, text out, as with every engine that does not share the heap of the host. */
 const wrap = ({ source, input }: GuestRun): string =>
   `(async () => JSON.stringify(await (${source})(
-    ${input === undefined ? 'undefined' : `JSON.parse(${JSON.stringify(JSON.stringify(input))})`},
+    ${input === undefined ? 'undefined' : 'JSON.parse(input)'},
     async (value) => JSON.parse(await door(JSON.stringify(value))),
   )) ?? 'null')()`
 
@@ -64,6 +64,9 @@ const runIn = async (realm: Realm, guest: GuestRun, call: Setting['call']): Prom
   })
   realm.setProp(realm.global, 'door', door)
   door.dispose()
+  const input = realm.newString(JSON.stringify(guest.input ?? null))
+  realm.setProp(realm.global, 'input', input)
+  input.dispose()
   const promise = realm.unwrapResult(realm.evalCode(wrap(guest)))
   const resolved = realm.resolvePromise(promise)
   promise.dispose()

@@ -11,7 +11,7 @@ type Variant = { readonly RELEASE_SYNC: unknown }
 
 /** Its own door copies objects; text is what it passes fastest. */
 const wrap = ({ source, input }: GuestRun): string =>
-  `const input = ${input === undefined ? 'undefined' : `JSON.parse(${JSON.stringify(JSON.stringify(input))})`}
+  `const input = ${input === undefined ? 'undefined' : 'JSON.parse(env.input)'}
   const call = async (value) => JSON.parse(await env.door(JSON.stringify(value)))
   export default JSON.stringify((await (${source})(input, call)) ?? null)`
 
@@ -26,11 +26,14 @@ const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
     memoryLimit: memoryMb * 1024 * 1024,
     allowFetch: false,
     allowFs: false,
-    env: { door },
   }
   return {
     async run(guest) {
-      const { ok, data, error } = await runSandboxed((inside) => inside.evalCode(wrap(guest)), options)
+      const env = { door, input: JSON.stringify(guest.input ?? null) }
+      const { ok, data, error } = await runSandboxed((inside) => inside.evalCode(wrap(guest)), {
+        ...options,
+        env,
+      })
       if (!ok) throw new Error(error?.message ?? 'failed without a message')
       return JSON.parse(String(data))
     },

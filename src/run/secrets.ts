@@ -52,13 +52,21 @@ export function resolveSecrets(
   return secrets
 }
 
-/** Everything that must not appear anywhere: each value, and what a signer makes of it. */
+/** A credential behind the name of its scheme, as one header carries both: `Token 0a1b…` (RFC 9110, section 11.4). */
+const SCHEME_AND_TOKEN = /^[A-Za-z][\w-]* +(\S+)$/
+
+/** What a server sees of a secret besides its value: what a signer makes of it, or the part of it that is the credential. */
+function seenAs({ value, signer }: ResolvedSecret): string | undefined {
+  if (signer.kind === 'basic') return Buffer.from(`${signer.username}:${value}`).toString('base64')
+  const token = SCHEME_AND_TOKEN.exec(value)?.[1]
+  return token !== undefined && token.length >= SECRET_SIZE_MIN ? token : undefined
+}
+
+/** Everything that must not appear anywhere: each value, and what a server may hand back for it. */
 export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
-  return [...secrets.values()].flatMap(({ name, value, signer }) => {
-    if (signer.kind !== 'basic') return [{ name, value }]
-    return [
-      { name, value },
-      { name, value: Buffer.from(`${signer.username}:${value}`).toString('base64') },
-    ]
-  })
+  return [...secrets.values()].flatMap((secret) =>
+    [secret.value, seenAs(secret)].flatMap((value) =>
+      value === undefined ? [] : { name: secret.name, value },
+    ),
+  )
 }

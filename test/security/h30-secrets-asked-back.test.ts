@@ -21,7 +21,8 @@ const textOf = (value: string | string[] | undefined): string =>
 
 /** Answers with the credential that it was sent, as the path says. */
 const echo: Answer = ({ url, headers }, response) => {
-  const held = textOf(headers.authorization).replace('Bearer ', '') || textOf(headers['x-api-key'])
+  const held =
+    textOf(headers.authorization).replace(/^(?:Bearer|Basic|Token) /, '') || textOf(headers['x-api-key'])
   const { pathname, searchParams } = new URL(url, 'http://echo.test')
   const forms = writtenForms(held)
   switch (pathname) {
@@ -44,6 +45,8 @@ const echo: Answer = ({ url, headers }, response) => {
       return void response.end('see above')
     case '/status':
       return void response.writeHead(200, 'a'.repeat(Number(searchParams.get('pad'))) + held).end()
+    case '/decoded':
+      return void response.end(Buffer.from(held, 'base64').toString())
     case '/reversed':
       return void response.end([...held].toReversed().join(''))
     default:
@@ -152,6 +155,28 @@ describe('a server that hands the credential back', () => {
     const { result, everything } = await run(code, policy, { origin: site.origin, key: SECRET })
     expect(result.value).toEqual(FORMS)
     expect(formsIn(everything, SECRET).length).toBeGreaterThanOrEqual(Object.keys(FORMS).length)
+  })
+})
+
+describe('a credential that is sent otherwise', () => {
+  it.each([
+    ['in a header of its own', { header: { name: 'x-api-key' } }, SECRET],
+    ['as a password', { basic: { username: 'robot' } }, SECRET],
+    ['behind the name of its scheme', { header: { name: 'authorization' } }, `Token ${SECRET}`],
+  ])('%s is not understood either, in no form', async (_, signer, value) => {
+    const code = `const answers = []
+      for (const path of ['/body', '/html', '/headers', '/decoded']) {
+        const answer = await http.get(input + path)
+        answers.push(await answer.text(), answer.statusText, answer.headers.entries())
+      }
+      console.log(JSON.stringify(answers))
+      return answers`
+    const policy = known({}, { secrets: { company: { from: 'env:COMPANY', ...signer } } })
+    const { result, everything } = await run(code, policy, site.origin, value)
+    expect(result.status).toBe('done')
+    expect(everything).toContain(MARK)
+    expect(formsIn(everything, SECRET)).toEqual([])
+    expect(formsIn(everything, Buffer.from(`robot:${SECRET}`).toString('base64'))).toEqual([])
   })
 })
 

@@ -147,7 +147,7 @@ describe('a policy object that is not plain data', () => {
         `{"permissions":{"http":{"allowed_domains":["${site.origin}"],"__proto__":{"max_egress_kb":999}}}}`,
       ) as object,
   }
-  it.each(Object.entries(OBJECTS))('gives no right: %s', async (_, document) => {
+  it.each(Object.entries(OBJECTS))('gives no right: %s', async (name, document) => {
     let value: unknown = []
     const reached = await reachedBy(async () => {
       try {
@@ -159,7 +159,7 @@ describe('a policy object that is not plain data', () => {
     // A getter may be read as the data that it yields; then its grant is what was written, and no more.
     expect(reached.sent).toBe(0)
     expect(['[]', '["http"]']).toContain(JSON.stringify(value))
-    if (_ !== 'a getter' && _ !== 'a proxy that answers anything') expect(reached.connections).toBe(0)
+    if (name !== 'a getter' && name !== 'a proxy that answers anything') expect(reached.connections).toBe(0)
   })
 })
 
