@@ -1,43 +1,81 @@
-/** How long does a whole run of a trivial tool take, in a Tollgate that is started? Each run has a fresh isolate. */
-import { setTimeout as wait } from 'node:timers/promises'
-import { createTollgate, definePolicy } from 'tollgate'
-import { openStateFolder, timeSubject, type Effort, type Measurement, type Question } from './question.ts'
+/** How long does a whole run of a trivial tool take, in an embedder that is started? */
+import { countingCpu, inRounds } from './measure/interleave.ts'
+import { distribution, quantile } from './measure/statistics.ts'
+import { figureOf, judge, type Answer, type Effort, type Question, type Row } from './question.ts'
 
-/** Long enough for what a Tollgate prepares between runs. */
+const PACED = 'a run, at a quiet pace'
+const STRANGER = 'a run for a new principal: a fresh process too'
+const GUEST = { source: 'async (n) => n + 1', input: 1 }
+const ASK_MS_MAX = 60_000
+/** Long enough for what a contender prepares between runs. */
 const PAUSE_MS = 25
-const FRESH_CAGE_PAUSE_MS = 250
+const STRANGER_PAUSE_MS = 300
 
-const measure = async (effort: Effort): Promise<readonly Measurement[]> => {
-  using state = openStateFolder()
-  await using gate = await createTollgate({ state: state.path })
-  const policy = definePolicy({ limits: { max_tool_calls: 1 } })
-  const run = async (principal = 'local'): Promise<void> => {
-    const { status } = await gate.run({ code: 'export default (n) => n + 1', input: 1, policy, principal })
-    if (status !== 'done') throw new Error(`a run ended as ${status}`)
+type Taken = { readonly samples: readonly number[]; readonly cpuMs: number }
+
+const rowOf = (what: string, by: string, taken: readonly Taken[]): Row => {
+  const samples = taken.flatMap((one) => one.samples)
+  const cpuMs = taken.reduce((sum, one) => sum + one.cpuMs, 0)
+  return {
+    what,
+    by,
+    figure: quantile(samples, 0.5),
+    unit: 'ms',
+    p99: quantile(samples, 0.99),
+    samples: samples.length,
+    cpuMsPerRun: cpuMs / samples.length,
+    points: distribution(samples),
   }
-  let strangers = 0
-  const pause = (ms: number) => async (): Promise<void> => {
-    await wait(ms)
+}
+
+const paced = (effort: Effort): Promise<readonly Row[]> =>
+  inRounds<Taken>({
+    what: PACED,
+    effort,
+    rounds: effort.quick ? 2 : 5,
+    turn: async (lane, round) => {
+      const asked = { guest: GUEST, pauseMs: effort.quick ? 15 : PAUSE_MS }
+      if (round === 0) await lane.ask('paced', { ...asked, samples: 5 }, ASK_MS_MAX)
+      const samples = effort.quick ? 20 : 40
+      const { value, cpuMs } = await countingCpu(lane, () =>
+        lane.ask('paced', { ...asked, samples }, ASK_MS_MAX),
+      )
+      return { samples: value, cpuMs }
+    },
+    conclude: (by, taken) => rowOf(PACED, by, taken),
+  })
+
+/** Only Tollgate keeps principals apart, so only it is asked. */
+const strangers = (effort: Effort): Promise<readonly Row[]> =>
+  inRounds<Taken>({
+    what: STRANGER,
+    effort: { ...effort, contenders: effort.contenders.slice(0, 1) },
+    rounds: 1,
+    turn: async (lane) => {
+      const samples = effort.quick ? 5 : 25
+      const asked = { guest: GUEST, pauseMs: STRANGER_PAUSE_MS, samples, strangers: true }
+      const { value, cpuMs } = await countingCpu(lane, () => lane.ask('paced', asked, ASK_MS_MAX))
+      return { samples: value, cpuMs }
+    },
+    conclude: (by, taken) => rowOf(STRANGER, by, taken),
+  })
+
+const measure = async (effort: Effort): Promise<Answer> => {
+  const rows = [...(await paced(effort)), ...(await strangers(effort))]
+  const own = figureOf(rows, 'Tollgate', PACED)
+  return {
+    rows,
+    aims: [
+      judge('one-shot run, paced: p50', { unit: 'ms', aim: 0.55 }, own?.figure),
+      judge('one-shot run, paced: p99', { unit: 'ms', aim: 2 }, own?.p99),
+    ],
   }
-  return [
-    await timeSubject({ what: 'run(), one after the other', aimMs: 6, act: () => run() }, effort),
-    await timeSubject(
-      { what: `run(), one every ${PAUSE_MS} ms`, aimMs: 6, act: () => run(), beforeEach: pause(PAUSE_MS) },
-      effort,
-    ),
-    await timeSubject(
-      {
-        what: 'run() for a new principal: a fresh process too',
-        act: () => run(`stranger ${(strangers += 1)}`),
-        beforeEach: pause(FRESH_CAGE_PAUSE_MS),
-      },
-      { ...effort, samplesMin: Math.ceil(effort.samplesMin / 4) },
-    ),
-  ]
 }
 
 export const coldRun: Question = {
   name: 'cold-run',
-  asks: 'How long does a whole run of a trivial tool take in a started Tollgate, with a fresh isolate each?',
+  asks: 'How long does a whole run of a trivial tool take in a started embedder, with fresh isolation each?',
+  fairness:
+    'Tollgate judges a policy, keeps a journal and an audit on disk and crosses into a boxed process; nobody else here does any of it.',
   measure,
 }

@@ -1,34 +1,155 @@
 /**
- * Asks every question, or those that the arguments name, and prints one Markdown table each. `--json` prints one document,
- * `--quick` measures just long enough to see that everything works.
+ * Asks every question, or those that the arguments name, and prints the aims and the table of contenders as Markdown, or one JSON
+ * document. A whole run keeps its results under `bench/results/`. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
 import { coldRun } from './cold-run.ts'
+import { computing } from './computing.ts'
+import { firstResult } from './first-result.ts'
 import { hostCall } from './host-call.ts'
-import type { Effort, Question } from './question.ts'
-import { formatMarkdown, surroundings, type Report } from './report.ts'
+import { areRivalsInstalled, installRivals } from './measure/install.ts'
+import { describeMachine, measureQuiet, whyBusy, type Quiet } from './measure/machine.ts'
+import { keepResults } from './measure/results.ts'
+import { ROSTER } from './measure/roster.ts'
+import { memory } from './memory.ts'
+import { neighbour } from './neighbour.ts'
+import { payload } from './payload.ts'
+import type { Aim, Contender, Effort, Question } from './question.ts'
+import { formatMarkdown, reportOf, type Answered } from './report.ts'
+import { reuse } from './reuse.ts'
+import { installedVersion } from './rivals/rival.ts'
+import { stopping } from './stopping.ts'
+import { throughput } from './throughput.ts'
+import { waitingRuns } from './waiting-runs.ts'
 
-const QUESTIONS: readonly Question[] = [coldRun, hostCall]
-const THOROUGH: Effort = { timeMs: 5_000, samplesMin: 200 }
-const QUICK: Effort = { timeMs: 100, samplesMin: 20 }
+const QUESTIONS: readonly Question[] = [
+  coldRun,
+  throughput,
+  reuse,
+  hostCall,
+  waitingRuns,
+  stopping,
+  firstResult,
+  payload,
+  computing,
+  memory,
+  neighbour,
+]
+/** A quick run takes less than a minute, also where everything takes longer than here. */
+const QUICK_MS = 48_000
+const WHOLE_MS = 60 * 60_000
+/** Who is asked when time is short: what Node has built in, and the engine by itself. */
+const QUICK_RIVALS = ['Tollgate', 'isolated-vm', 'node:vm', 'worker_threads', 'child_process fork']
+const EXIT_USAGE = 2
+const EXIT_BUSY = 75
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
-})
-const unknown = positionals.filter((name) => !QUESTIONS.some((question) => question.name === name))
-if (unknown.length > 0) {
-  process.stderr.write(
-    `No such question: ${unknown.join(', ')}. There are: ${QUESTIONS.map(({ name }) => name).join(', ')}.\n`,
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  quick: { type: 'boolean', default: false },
+  force: { type: 'boolean', default: false },
+  'no-rivals': { type: 'boolean', default: false },
+  rival: { type: 'string', multiple: true, default: [] as string[] },
+} as const
+
+const note = (text: string): void => void process.stderr.write(`${text}\n`)
+
+const parse = () => {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS })
+  } catch (error) {
+    note(error instanceof Error ? error.message : String(error))
+    process.exit(EXIT_USAGE)
+  }
+}
+const { values, positionals } = parse()
+
+const stop = (exit: number, message: string, hint: string): never => {
+  if (values.json) process.stdout.write(`${JSON.stringify({ error: { message, hint } }, null, 2)}\n`)
+  note(`${message} ${hint}`)
+  process.exit(exit)
+}
+
+const mustBeQuiet = async (isLoadCounted: boolean): Promise<{ quiet: Quiet; busy: boolean }> => {
+  const quiet = await measureQuiet()
+  const why = whyBusy(isLoadCounted ? quiet : { ...quiet, load: 0 })
+  if (why === undefined) return { quiet, busy: false }
+  if (!values.force) {
+    const hint = 'Wait until it is quiet, or measure all the same with --force.'
+    stop(EXIT_BUSY, `The machine is too busy to measure: ${why}.`, hint)
+  }
+  note(`The machine is busy: ${why}. The figures are upper bounds.`)
+  return { quiet, busy: true }
+}
+
+const whyMissing = (npm: string | undefined): string | undefined =>
+  npm === undefined || installedVersion(npm) !== undefined
+    ? undefined
+    : 'not installed: `npm run bench` installs it'
+
+const gatherContenders = async (): Promise<readonly Contender[]> => {
+  const asked = ROSTER.filter(
+    ({ name }) => values.rival.length === 0 || values.rival.includes(name) || name === 'Tollgate',
   )
-  process.exit(2)
+  const isWhole = !values.quick && !values['no-rivals']
+  let failure: string | undefined
+  if (isWhole && asked.some(({ npm }) => npm !== undefined) && !areRivalsInstalled()) {
+    note('installing the rivals …')
+    failure = await installRivals()
+  }
+  return asked.map((rival) => {
+    const missing = whyMissing(rival.npm)
+    return missing === undefined ? { rival } : { rival, missing: failure ?? missing }
+  })
 }
 
-const asked = QUESTIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-const answered: Report['questions'][number][] = []
-for (const { name, asks, measure } of asked) {
-  process.stderr.write(`measuring ${name} …\n`)
-  answered.push({ name, asks, rows: await measure(values.quick ? QUICK : THOROUGH) })
+/** In a quick run the others stand in the list of rivals with the reason why they were not asked. */
+const whoIsAsked = (contenders: readonly Contender[]): readonly Contender[] =>
+  values.quick || values['no-rivals']
+    ? contenders.filter(({ rival }) => QUICK_RIVALS.includes(rival.name) || values.rival.includes(rival.name))
+    : contenders
+
+const unknown = [
+  ...positionals.filter((name) => !QUESTIONS.some((question) => question.name === name)),
+  ...values.rival.filter((name) => !ROSTER.some((rival) => rival.name === name)),
+]
+if (unknown.length > 0) {
+  const questions = QUESTIONS.map(({ name }) => name).join(', ')
+  stop(EXIT_USAGE, `No such question or rival: ${unknown.join(', ')}.`, `Questions are: ${questions}.`)
 }
-const report: Report = { ...surroundings(), questions: answered }
+const isEverything = positionals.length === 0 && values.rival.length === 0
+const asked = QUESTIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+
+const before = await mustBeQuiet(true)
+const contenders = await gatherContenders()
+const whom = whoIsAsked(contenders)
+const startMs = performance.now()
+const shareMs = (values.quick ? QUICK_MS : WHOLE_MS) / asked.length
+const answered: (Answered & { readonly aims: readonly Aim[] })[] = []
+for (const [at, { name, asks, fairness, measure }] of asked.entries()) {
+  note(`${name} …`)
+  const effort: Effort = {
+    quick: values.quick,
+    contenders: whom,
+    untilMs: startMs + shareMs * (at + 1),
+    progress: (text) => note(`  ${text}`),
+  }
+  answered.push({ name, asks, ...(fairness !== undefined && { fairness }), ...(await measure(effort)) })
+}
+// The last minute's load is our own by now.
+const after = await mustBeQuiet(false)
+const machine = {
+  ...describeMachine(),
+  before: before.quiet,
+  after: after.quiet,
+  busy: before.busy || after.busy,
+}
+const report = reportOf(
+  machine,
+  contenders.map((one) =>
+    one.missing === undefined && !whom.includes(one) ? { ...one, missing: 'not asked in a quick run' } : one,
+  ),
+  answered,
+)
+if (isEverything && !values.quick) note(`kept under bench/results: ${keepResults(report).join(', ')}`)
 process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${formatMarkdown(report)}\n`)
+process.exit(0)

@@ -1,68 +1,92 @@
-/** What one benchmark file answers, and how its answer is measured. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Bench, type FnOptions } from 'tinybench'
+/** What one benchmark file answers. */
+import type { Rival } from './rivals/rival.ts'
 
-/** One row of the table. Times in milliseconds. */
-export type Measurement = {
+export type Unit = 'ms' | 'runs/s' | 'MB' | '×'
+
+type Place = {
   /** What was done: a part of the question, in words. */
   readonly what: string
-  /** Who did it; rivals answer the same questions under their own names. */
+  /** Who did it. */
   readonly by: string
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly samples: number
-  /** The median that the project wants to stay under. */
-  readonly aimMs?: number
 }
+
+export type Figure = Place & {
+  /** The median, unless the unit is a rate. */
+  readonly figure: number
+  readonly unit: Unit
+  readonly p99?: number
+  readonly samples: number
+  /** CPU time of the embedder, the contender and all their processes, for one run. */
+  readonly cpuMsPerRun?: number
+  /** Points of the distribution, as [share, value]. */
+  readonly points?: readonly (readonly [number, number])[]
+  /** Where the row stands on an axis of a plot: a concurrency, a size. */
+  readonly at?: number
+  /** What else is to be said, above all of what is not the same as with the others. */
+  readonly note?: string
+}
+
+/** A contender that could not do it says why. */
+export type Failure = Place & { readonly cannot: string }
+
+export type Row = Figure | Failure
+
+/** One line of the issue's table of aims. */
+export type Aim = {
+  readonly name: string
+  /** Null when it could not be measured; `note` says why. */
+  readonly figure: number | null
+  readonly unit: Unit
+  readonly aim: number
+  /** Whether less or more is better. */
+  readonly better: 'less' | 'more'
+  readonly held: boolean
+  readonly note?: string
+}
+
+export type Answer = { readonly rows: readonly Row[]; readonly aims: readonly Aim[] }
+
+/** How much work a question may make, and for whom. */
+export type Effort = {
+  readonly quick: boolean
+  /** Everybody who is asked; Tollgate is the first. */
+  readonly contenders: readonly Contender[]
+  /** A question that is asked later than this, on the clock of `performance.now()`, measures Tollgate only. */
+  readonly untilMs: number
+  /** Tells people how far it is. */
+  progress(text: string): void
+}
+
+/** A rival, or the reason why it cannot be measured here. */
+export type Contender = { readonly rival: Rival; readonly missing?: string }
 
 export type Question = {
   /** Name of its file; `npm run bench -- NAME` asks only this one. */
   readonly name: string
   readonly asks: string
-  readonly measure: (effort: Effort) => Promise<readonly Measurement[]>
+  /** What is the same for all, and what is not. */
+  readonly fairness?: string
+  readonly measure: (effort: Effort) => Promise<Answer>
 }
 
-/** How long each row is measured, and how often at least. */
-export type Effort = { readonly timeMs: number; readonly samplesMin: number }
+export const isFigure = (row: Row): row is Figure => 'figure' in row
 
-export type Subject = {
-  readonly what: string
-  readonly by?: string
-  readonly aimMs?: number
-  /** What is timed. */
-  readonly act: () => Promise<unknown>
-} & Pick<FnOptions, 'beforeEach'>
+/** Judges a figure; a missing one is not held. */
+export const judge = (
+  name: string,
+  { unit, aim, better = 'less' }: { unit: Unit; aim: number; better?: 'less' | 'more' },
+  figure: number | undefined,
+  note?: string,
+): Aim => ({
+  name,
+  figure: figure ?? null,
+  unit,
+  aim,
+  better,
+  held: figure !== undefined && (better === 'less' ? figure <= aim : figure >= aim),
+  ...(note !== undefined && { note }),
+})
 
-/** An act with a pause before it is timed less often: pauses are not measured, but they take their time. */
-const PACED_SHARE = 0.1
-
-/** Times `act` again and again, after a warm-up of a tenth of the effort. */
-export const timeSubject = async (
-  { what, by = 'tollgate', aimMs, act, beforeEach }: Subject,
-  effort: Effort,
-): Promise<Measurement> => {
-  const { samplesMin } = effort
-  const timeMs = beforeEach === undefined ? effort.timeMs : effort.timeMs * PACED_SHARE
-  const bench = new Bench({
-    time: timeMs,
-    iterations: samplesMin,
-    warmupTime: timeMs / 10,
-    warmupIterations: Math.ceil(samplesMin / 10),
-    throws: true,
-  })
-  bench.add(what, act, { async: true, ...(beforeEach !== undefined && { beforeEach }) })
-  const [task] = await bench.run()
-  const result = task?.result
-  if (result?.state !== 'completed')
-    throw new Error(`${what}: was not measured (${result?.state ?? 'no task'})`)
-  const { p50, p99, samplesCount } = result.latency
-  return { what, by, p50Ms: p50, p99Ms: p99, samples: samplesCount, ...(aimMs !== undefined && { aimMs }) }
-}
-
-/** A folder for the state, so that journal and audit are written to a disk; gone when it is disposed of. */
-export const openStateFolder = (): { readonly path: string } & Disposable => {
-  const path = mkdtempSync(join(tmpdir(), 'tollgate-bench-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
+/** The figure of a row, found by who and what. */
+export const figureOf = (rows: readonly Row[], by: string, what: string): Figure | undefined =>
+  rows.filter(isFigure).find((row) => row.by === by && row.what === what)

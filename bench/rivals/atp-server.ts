@@ -1,7 +1,12 @@
 import { loadRival, type GuestRun, type Opened, type Rival, type Setting } from './rival.ts'
 
-type Result = { readonly status: string; readonly result?: unknown; readonly error?: { readonly message: string } }
+type Result = {
+  readonly status: string
+  readonly result?: unknown
+  readonly error?: { readonly message: string }
+}
 type Executor = { execute(code: string, config: object): Promise<Result> }
+type Log = { readonly initializeLogger: (config: { level: string }) => void }
 type Library = { readonly SandboxExecutor: new (config: object, groups: readonly object[]) => Executor }
 
 const MB = 1024 * 1024
@@ -14,6 +19,8 @@ const wrap = ({ source, input }: GuestRun): string =>
 
 const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
   const { SandboxExecutor } = await loadRival<Library>('@mondaydotcomorg/atp-server')
+  const { initializeLogger } = await loadRival<Log>('@mondaydotcomorg/atp-runtime')
+  initializeLogger({ level: 'error' })
   const bytes = memoryMb * MB
   const executor = new SandboxExecutor(
     {
@@ -39,7 +46,13 @@ const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
       },
     ],
   )
-  const config = { timeout: deadlineMs, maxMemory: bytes, maxLLMCalls: 0, allowedAPIs: [], allowLLMCalls: false }
+  const config = {
+    timeout: deadlineMs,
+    maxMemory: bytes,
+    maxLLMCalls: 0,
+    allowedAPIs: [],
+    allowLLMCalls: false,
+  }
   return {
     async run(guest) {
       const { status, result, error } = await executor.execute(wrap(guest), config)

@@ -2,11 +2,15 @@ import { loadRival, type GuestRun, type Opened, type Rival, type Setting } from 
 
 type Client = {
   registerManual(manual: object): Promise<unknown>
-  callToolChain(code: string, deadlineMs: number, memoryMb: number): Promise<{ result: unknown; logs: string[] }>
+  callToolChain(
+    code: string,
+    deadlineMs: number,
+    memoryMb: number,
+  ): Promise<{ result: unknown; logs: string[] }>
 }
 type Library = { readonly CodeModeUtcpClient: { create(): Promise<Client> } }
 type Direct = {
-  addFunctionToUtcpDirectCall(name: string, body: (...args: unknown[]) => Promise<unknown>): void
+  readonly addFunctionToUtcpDirectCall: (name: string, body: (...args: unknown[]) => Promise<unknown>) => void
 }
 
 const MANUAL = {

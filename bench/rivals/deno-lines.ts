@@ -24,7 +24,7 @@ export const startDeno = (
   program: string,
   memoryMb: number,
   onMessage: (message: unknown) => void,
-): { readonly child: ChildProcess; send(message: unknown): void } => {
+): { readonly child: ChildProcess; readonly send: (message: unknown) => void } => {
   const flags = ['--no-prompt', '--no-config', '--no-lock', '--no-remote', '--no-npm', '--quiet']
   const child = spawn(
     findDeno(),

@@ -18,7 +18,7 @@ const open = ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
         child.once('exit', () => resolve())
       })
       // A message to a child that is gone already is told by its end.
-      const send = (message: object): void => void child.send(message, () => undefined)
+      const send = (message: unknown): void => void child.send(message as object, () => undefined)
       child.on('message', (message) => serveGuest(message as GuestMessage, { call, send, ended }))
       child.on('error', ended.reject)
       child.on('exit', (code, signal) => ended.reject(new Error(`the child ended with ${signal ?? code}`)))

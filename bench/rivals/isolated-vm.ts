@@ -29,8 +29,7 @@ const wrap = (source: string): string =>
 const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
   const { default: ivm } = await loadRival<Engine>('isolated-vm')
   const held: Isolate[] = []
-  const door = async (json: string): Promise<string> =>
-    JSON.stringify((await call(JSON.parse(json))) ?? null)
+  const door = async (json: string): Promise<string> => JSON.stringify((await call(JSON.parse(json))) ?? null)
   return {
     async run({ source, input }) {
       const isolate = new ivm.Isolate({ memoryLimit: memoryMb })
@@ -39,7 +38,7 @@ const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
         realm.global.setSync('door', new ivm.Reference(door))
         realm.global.setSync('input', input === undefined ? undefined : JSON.stringify(input))
         const text = await realm.eval(wrap(source), { timeout: deadlineMs, promise: true, copy: true })
-        return typeof text === 'string' ? JSON.parse(text) : undefined
+        return typeof text === 'string' ? (JSON.parse(text) as unknown) : undefined
       } finally {
         if (!isolate.isDisposed) isolate.dispose()
       }

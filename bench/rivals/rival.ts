@@ -3,8 +3,8 @@
  * nothing that it breaks reaches the benchmark or another contender.
  */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { createRequire, findPackageJSON } from 'node:module'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** One run: `source` is the text of an `async (input, call) => value` function; input and value are JSON data. */
@@ -20,16 +20,18 @@ export type Setting = {
   readonly memoryMb: number
   /** Runs that go on at once at most. */
   readonly runsAtOnce: number
+  /** Only Tollgate knows the difference: a write is recorded before it is done, and synced. Default: read. */
+  readonly callEffect?: 'read' | 'write'
   /** The function of the host that guests reach as `call(argument)`; JSON data both ways. */
-  call(argument: unknown): Promise<unknown>
+  readonly call: (argument: unknown) => Promise<unknown>
 }
 
 /** A contender that is ready to run guests, each in the freshest isolation that it has. */
 export type Opened = {
-  run(guest: GuestRun): Promise<unknown>
+  readonly run: (guest: GuestRun) => Promise<unknown>
   /** Keeps so many prepared, idle instances in memory; absent where nothing can be prepared ahead. */
-  hold?(count: number): Promise<void>
-  close(): Promise<void>
+  readonly hold?: (count: number) => Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** What a contender may be unable to do; the reason stands in its place in the table. */
@@ -44,7 +46,7 @@ export type Rival = {
   /** How a second process is had: by opening it twice, or by a second run at once. */
   readonly scalesBy: 'opening twice' | 'runs at once'
   readonly cannot?: Partial<Record<Ability, string>>
-  open(setting: Setting): Promise<Opened>
+  readonly open: (setting: Setting) => Promise<Opened>
 }
 
 const folder = import.meta.dirname
@@ -53,15 +55,24 @@ const own = createRequire(join(folder, 'package.json'))
 /** Where a file of an installed package lies. Throws Node's own error where it is not installed. */
 export const findInRivals = (specifier: string): string => own.resolve(specifier)
 
-/** Loads an installed package; the type is what the adapter uses of it. */
-export const loadRival = async <Module>(specifier: string): Promise<Module> => {
-  const module: unknown = await import(pathToFileURL(findEntry(specifier)).href)
-  return module as Module
+type Manifest = {
+  readonly version: string
+  readonly exports?: Record<string, unknown>
+  readonly main?: string
 }
 
-type Manifest = { version: string; exports?: Record<string, unknown>; main?: string }
-const manifestOf = (name: string): Manifest =>
-  JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as Manifest
+/** The manifest of a package that is installed here, or that Tollgate itself needs. */
+const findManifest = (name: string): { readonly path: string; readonly manifest: Manifest } | undefined => {
+  let path: string | undefined
+  try {
+    path = findPackageJSON(name, join(folder, 'package.json'))
+  } catch {
+    return undefined
+  }
+  return path === undefined
+    ? undefined
+    : { path, manifest: JSON.parse(readFileSync(path, 'utf8')) as Manifest }
+}
 
 /** The first file that `import` would take: conditions may be nested. */
 const pick = (target: unknown): string | undefined => {
@@ -71,27 +82,28 @@ const pick = (target: unknown): string | undefined => {
   return pick(conditions['import'] ?? conditions['node'] ?? conditions['default'])
 }
 
-/** Packages for `import` only are not found by `require.resolve`, so their manifest is read. */
-const findEntry = (name: string): string => {
-  const { exports, main } = manifestOf(name)
-  const entry = pick(exports?.['.']) ?? main
-  return join(folder, 'node_modules', name, entry ?? 'index.js')
+/** Loads an installed package; the type is what the adapter uses of it. Packages that forbid `require` are found, too. */
+export const loadRival = async <Module>(name: string): Promise<Module> => {
+  const found = findManifest(name)
+  if (found === undefined) throw new Error(`${name} is not installed`)
+  const { path, manifest } = found
+  const entry = pick(manifest.exports?.['.']) ?? manifest.main ?? 'index.js'
+  const module: unknown = await import(pathToFileURL(join(dirname(path), entry)).href)
+  return module as Module
 }
 
-/** The installed release of a package of the rivals, or undefined. */
-export const installedVersion = (name: string): string | undefined => {
-  try {
-    return manifestOf(name).version
-  } catch {
-    return undefined
-  }
-}
+/** The installed release of a package, or undefined. */
+export const installedVersion = (name: string): string | undefined => findManifest(name)?.manifest.version
 
 /** A program that an adapter starts in another process. */
 export const programFile = (name: string): string => join(folder, 'programs', name)
 
 /** Rejects after `ms`; what is late is left to whoever waits. */
-export const withinMs = async <Value>(work: Promise<Value>, ms: number, onLate: () => void): Promise<Value> => {
+export const withinMs = async <Value>(
+  work: Promise<Value>,
+  ms: number,
+  onLate: () => void,
+): Promise<Value> => {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     onLate()

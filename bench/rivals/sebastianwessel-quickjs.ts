@@ -3,8 +3,8 @@ import { loadRival, type GuestRun, type Opened, type Rival, type Setting } from 
 type Answer = { readonly ok: boolean; readonly data?: unknown; readonly error?: { readonly message: string } }
 type Inside = { evalCode(code: string): Promise<Answer> }
 type Library = {
-  loadQuickJs(variant: unknown): Promise<{
-    runSandboxed(body: (inside: Inside) => Promise<Answer>, options: object): Promise<Answer>
+  readonly loadQuickJs: (variant: unknown) => Promise<{
+    readonly runSandboxed: (body: (inside: Inside) => Promise<Answer>, options: object) => Promise<Answer>
   }>
 }
 type Variant = { readonly RELEASE_SYNC: unknown }
@@ -19,8 +19,7 @@ const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
   const { loadQuickJs } = await loadRival<Library>('@sebastianwessel/quickjs')
   const { RELEASE_SYNC } = await loadRival<Variant>('quickjs-emscripten')
   const { runSandboxed } = await loadQuickJs(RELEASE_SYNC)
-  const door = async (json: string): Promise<string> =>
-    JSON.stringify((await call(JSON.parse(json))) ?? null)
+  const door = async (json: string): Promise<string> => JSON.stringify((await call(JSON.parse(json))) ?? null)
   const options = {
     executionTimeout: deadlineMs,
     memoryLimit: memoryMb * 1024 * 1024,
@@ -35,7 +34,7 @@ const open = async ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
         env,
       })
       if (!ok) throw new Error(error?.message ?? 'failed without a message')
-      return JSON.parse(String(data))
+      return JSON.parse(String(data)) as unknown
     },
     close: () => Promise.resolve(),
   }

@@ -3,7 +3,7 @@ import { loadRival, withinMs, type GuestRun, type Opened, type Rival, type Setti
 type Ended = { readonly code: number; readonly errorMessage?: string }
 type Driver = { exec(code: string, options: object): Promise<Ended>; dispose(): void }
 type Library = {
-  createNodeDriver(options: object): { readonly runtime: object }
+  readonly createNodeDriver: (options: object) => { readonly runtime: object }
   readonly NodeExecutionDriver: new (options: object) => Driver
 }
 

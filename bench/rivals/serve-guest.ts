@@ -5,8 +5,8 @@ export type GuestMessage =
   | { readonly kind: 'failure'; readonly message: string }
 
 type Serving = {
-  call(argument: unknown): Promise<unknown>
-  send(message: unknown): void
+  readonly call: (argument: unknown) => Promise<unknown>
+  readonly send: (message: unknown) => void
   readonly ended: PromiseWithResolvers<unknown>
 }
 

@@ -2,8 +2,8 @@ import { loadRival, type GuestRun, type Opened, type Rival, type Setting } from 
 
 type Result = { readonly status: string; readonly value?: unknown }
 type Library = {
-  run(input: object): Promise<Result>
-  setMaxWorkers(count: number): void
+  readonly run: (input: object) => Promise<Result>
+  readonly setMaxWorkers: (count: number) => void
 }
 
 const MB = 1024 * 1024

@@ -8,6 +8,21 @@ import { findInRivals, programFile, withinMs, type Opened, type Rival, type Sett
 
 const START_MS_MAX = 10_000
 
+/** Its npm package brings the program along in a package for each platform; the launcher in `workerd` passes no pipe on. */
+const PLATFORMS = ['linux-64', 'linux-arm64', 'darwin-arm64', 'darwin-64'] as const
+
+const findProgram = (): string => {
+  const failures: string[] = []
+  for (const platform of PLATFORMS) {
+    try {
+      return findInRivals(`@cloudflare/workerd-${platform}/bin/workerd`)
+    } catch (error) {
+      failures.push(String(error))
+    }
+  }
+  throw new Error(failures[0] ?? 'there is no package of workerd for this platform')
+}
+
 const readText = async (message: IncomingMessage): Promise<string> => {
   let text = ''
   for await (const part of message.setEncoding('utf8')) text += String(part)
@@ -50,21 +65,22 @@ type Listening = { readonly event: string; readonly port: number }
 const start = async (
   hostPort: number,
   folder: string,
-): Promise<{ readonly port: number; kill(): void; readonly exited: Promise<never> }> => {
+): Promise<{ readonly port: number; readonly kill: () => void; readonly exited: Promise<never> }> => {
   const file = join(folder, 'config.capnp')
   writeFileSync(file, configuration(hostPort, readFileSync(programFile('workerd-router.js'), 'utf8')))
-  const child = spawn(
-    findInRivals('workerd/bin/workerd'),
-    ['serve', '--experimental', '--control-fd=3', file],
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: {} },
-  )
+  const child = spawn(findProgram(), ['serve', '--experimental', '--control-fd=3', file], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: {},
+  })
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-2_000)
   })
   const exited = new Promise<never>((_, reject) => {
     child.on('error', reject)
-    child.on('exit', (code, signal) => reject(new Error(`workerd ended with ${signal ?? code} ${said}`.trim())))
+    child.on('exit', (code, signal) =>
+      reject(new Error(`workerd ended with ${signal ?? code} ${said}`.trim())),
+    )
   })
   exited.catch(() => undefined)
   const control = child.stdio[3] as unknown as NodeJS.ReadableStream
@@ -76,7 +92,9 @@ const start = async (
       if (text.includes('\n')) resolve(JSON.parse(line ?? '') as Listening)
     })
   })
-  const { port } = await withinMs(Promise.race([listening, exited]), START_MS_MAX, () => child.kill('SIGKILL'))
+  const { port } = await withinMs(Promise.race([listening, exited]), START_MS_MAX, () =>
+    child.kill('SIGKILL'),
+  )
   return { port, kill: () => child.kill('SIGKILL'), exited }
 }
 

@@ -60,6 +60,7 @@ export const CODES = Object.freeze({
   LIMIT_EGRESS: entry('policy', 4, 413, 'The bytes sent to one destination would pass max_egress_kb.', 'Send less, or raise the limit.'),
   LIMIT_OUTPUT: entry('policy', 4, 413, "The tool's value is larger than max_output_kb.", 'Return less, or raise the limit.'),
   LIMIT_TIMERS: entry('policy', 4, 429, 'The run set more timers than it may.', 'Set fewer timers.'),
+  LIMIT_QUEUE: entry('operator', 4, 429, 'Too many runs wait for a place, or the run needs more memory than all runs have.', 'Try later, or raise concurrentRunsMax or memoryMbMax.', true),
   LIMIT_TASK_BUSY: entry('policy', 4, 409, 'Another process runs this task; its limits can only be kept by one at a time.', 'Wait until that run ends, or use another task.', true),
 
   APPROVAL_DENIED: entry('approver', 5, 403, 'A human refused the call.', 'Ask for something else.'),

@@ -21,7 +21,7 @@ export type ApproverSetting = {
   readonly requesterMayApprove: boolean
   /** What is shown and kept of a request goes through it; what is bound does not. */
   readonly redactor: Redactor
-  now(): number
+  readonly now: () => number
 }
 
 /** The human's side of one run. */
@@ -48,7 +48,7 @@ function shownRequest({ request }: Judgement, redactor: Redactor): unknown {
 
 /** Makes the ticket and keeps it. */
 function draft(judgement: Judgement, facts: TicketFacts, setting: ApproverSetting): Ticket {
-  const { tickets, ttlMs, redactor, now } = setting
+  const { tickets, ttlMs, redactor } = setting
   const nonce = randomBytes(16).toString('hex')
   const ticket = deepFreeze<Ticket>({
     id: `tkt_${randomUUID()}`,
@@ -61,7 +61,7 @@ function draft(judgement: Judgement, facts: TicketFacts, setting: ApproverSettin
     request: shownRequest(judgement, redactor),
     digest: ticketDigest(judgement, facts, nonce),
     costMicroUsd: judgement.costMicroUsd,
-    expiresAtMs: now() + ttlMs,
+    expiresAtMs: setting.now() + ttlMs,
   })
   tickets.put(ticket.id, ticket.runId, ticket.digest, canonicalJson(ticket), ticket.expiresAtMs)
   return ticket

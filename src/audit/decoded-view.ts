@@ -1,7 +1,7 @@
 /** A text as its reader would see it, and where each of its characters stands in the text that it was made from. */
 export type View = {
   readonly text: string
-  /** Offset of each character in the original, and one more for the end. Undefined: the view is the original. */
+  /** Offset of each character in the original, and one more for the end. Undefined: the view is the original, or not tracked. */
   readonly offsets: Uint32Array | undefined
 }
 
@@ -121,16 +121,21 @@ function readEscape(text: string, from: number, code: number): number {
   return code === AMPERSAND ? readReference(text, from) : readBreak(text, from)
 }
 
-type Reading = { readonly units: Uint16Array; readonly origins: Uint32Array; size: number; isWide: boolean }
+/** The code units of a text with one layer read; `origins` is where each stood, where it is wanted. */
+type Reading = {
+  readonly units: Uint16Array
+  readonly origins: Uint32Array | undefined
+  size: number
+  isWide: boolean
+}
 
-function readLayer(text: string, starts: Uint8Array): Reading {
+function readLayer(text: string, starts: Uint8Array, origins: Uint32Array | undefined): Reading {
   const units = new Uint16Array(text.length)
-  const origins = new Uint32Array(text.length + 1)
   let size = 0
   let above = 0
   for (let at = 0; at < text.length;) {
     let unit = text.charCodeAt(at)
-    origins[size] = at
+    if (origins !== undefined) origins[size] = at
     if (unit < starts.length && starts[unit] === 1) {
       const read = readEscape(text, at, unit)
       const width = Math.floor((read + 1) / UNIT)
@@ -142,23 +147,29 @@ function readLayer(text: string, starts: Uint8Array): Reading {
     above |= unit
     size += 1
   }
-  origins[size] = text.length
+  if (origins !== undefined) origins[size] = text.length
   return { units, origins, size, isWide: above > 255 }
 }
 
+const compose = (outer: Uint32Array | undefined, inner: Uint32Array): Uint32Array =>
+  outer === undefined ? inner : inner.map((at) => outer[at] ?? 0)
+
 /**
- * The text with one layer of escapes read. Undefined when it has none. Takes time in proportion to its length, whatever it
- * holds.
+ * The text with one layer of escapes read. Undefined when it has none. `tracked` views know where their characters stand in the
+ * original. Takes time in proportion to the length of the text, whatever it holds.
  */
-export function decodeOnce({ text, offsets }: View, { starts, mark }: Escaping): View | undefined {
+export function decodeOnce(view: View, { starts, mark }: Escaping, tracked: boolean): View | undefined {
+  const { text } = view
   if (!mark.test(text)) return undefined
-  const { units, origins, size, isWide } = readLayer(text, starts)
+  const { units, origins, size, isWide } = readLayer(
+    text,
+    starts,
+    tracked ? new Uint32Array(text.length + 1) : undefined,
+  )
   if (size === text.length) return undefined
-  if (offsets !== undefined)
-    for (let at = 0; at <= size; at += 1) origins[at] = offsets[origins[at] ?? 0] ?? 0
   // Text of one byte a character is searched faster.
   const decoded = isWide
     ? Buffer.from(units.buffer, 0, size * 2).toString('utf16le')
     : Buffer.from(units.subarray(0, size)).toString('latin1')
-  return { text: decoded, offsets: origins.subarray(0, size + 1) }
+  return { text: decoded, offsets: origins && compose(view.offsets, origins.subarray(0, size + 1)) }
 }

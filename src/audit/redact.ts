@@ -24,25 +24,27 @@ const LAYERS = 3
 const BARE = /[^\s,:[\]{}]+/g
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+/** How bytes stand in JSON, in arguments as in results. */
+const BYTES = /"base64":"([A-Za-z0-9+/]+={0,2})"/g
 
 const QUOTE = 34
 const BACKSLASH = 92
 
 /** A view, then what is seen when one layer of escapes is read after another. */
-function* readThrough(view: View, escaping: Escaping, layers: number): Generator<View> {
+function* readThrough(view: View, escaping: Escaping, layers: number, tracked: boolean): Generator<View> {
   yield view
-  const decoded = layers === 0 ? undefined : decodeOnce(view, escaping)
-  if (decoded !== undefined) yield* readThrough(decoded, escaping, layers - 1)
+  const decoded = layers === 0 ? undefined : decodeOnce(view, escaping, tracked)
+  if (decoded !== undefined) yield* readThrough(decoded, escaping, layers - 1, tracked)
 }
 
 /**
  * All escapes at once, and those of JSON alone, which is exact where JSON stands in JSON. Reading all at once tears secrets that
  * look escaped themselves: for these it is also done after each layer of JSON.
  */
-function* viewsFrom(view: View, { looksEscaped: isAwkward }: Search): Generator<View> {
+function* viewsFrom(view: View, { looksEscaped: isAwkward }: Search, tracked: boolean): Generator<View> {
   let layers = LAYERS
-  for (const json of readThrough(view, JSON_ESCAPES, LAYERS)) {
-    yield* readThrough(json, ALL_ESCAPES, isAwkward || json === view ? layers : 0)
+  for (const json of readThrough(view, JSON_ESCAPES, LAYERS, tracked)) {
+    yield* readThrough(json, ALL_ESCAPES, isAwkward || json === view ? layers : 0, tracked)
     layers -= 1
   }
 }
@@ -57,9 +59,19 @@ function findIn({ text, offsets }: View, needles: readonly Needle[], found: Span
   }
 }
 
-function find(first: View, search: Search): Span[] {
+/** Whether a secret stands in a text. Most texts hold none, and to know that, it does not matter where. */
+function holdsAny(text: string, search: Search): boolean {
+  for (const view of viewsFrom({ text, offsets: undefined }, search, false)) {
+    const lower = toLower(view.text)
+    if (search.needles.some(({ form }) => lower.includes(form))) return true
+  }
+  return false
+}
+
+function find(text: string, search: Search): Span[] {
   const found: Span[] = []
-  for (const view of viewsFrom(first, search)) findIn(view, search.needles, found)
+  for (const view of viewsFrom({ text, offsets: undefined }, search, true))
+    findIn(view, search.needles, found)
   return found
 }
 
@@ -75,8 +87,7 @@ function replaceSpans(text: string, spans: readonly Span[]): string {
 }
 
 function redactText(text: string, search: Search): string {
-  const found = find({ text, offsets: undefined }, search)
-  return found.length === 0 ? text : replaceSpans(text, found)
+  return holdsAny(text, search) ? replaceSpans(text, find(text, search)) : text
 }
 
 /** The end of the string literal that begins at `from`, or the end of the text. */
@@ -98,10 +109,12 @@ function textOf(literal: string): string | undefined {
   }
 }
 
+const bytesOf = (base64: string): string => Buffer.from(base64, 'base64').toString('latin1')
+
 /** Bytes as base64 stay base64: a mark in the middle of it would leave nothing that can be read. */
 function redactBytes(text: string, search: Search): string {
   if (text.length % 4 !== 0 || !BASE64.test(text)) return text
-  const bytes = Buffer.from(text, 'base64').toString('latin1')
+  const bytes = bytesOf(text)
   const redacted = redactText(bytes, search)
   return redacted === bytes ? text : Buffer.from(redacted, 'latin1').toString('base64')
 }
@@ -133,11 +146,13 @@ function redactTokens(json: string, search: Search): string {
   return pieces.join('')
 }
 
-/** Most JSON holds no secret: all its strings are searched at once, before each is on its own. */
+/** Most JSON holds no secret: all its strings are searched at once, and what bytes it carries, before each is on its own. */
 function redactJson(json: string, search: Search): string {
-  const whole = { text: json, offsets: undefined }
-  const strings = decodeOnce(whole, JSON_ESCAPES) ?? whole
-  return find(strings, search).length === 0 ? json : redactTokens(json, search)
+  const strings = decodeOnce({ text: json, offsets: undefined }, JSON_ESCAPES, false)?.text ?? json
+  const isClean =
+    !holdsAny(strings, search) &&
+    !json.matchAll(BYTES).some(([, base64 = '']) => holdsAny(bytesOf(base64), search))
+  return isClean ? json : redactTokens(json, search)
 }
 
 /** A flat record with every text in it redacted. */

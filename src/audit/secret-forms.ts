@@ -16,7 +16,7 @@ const urlSafe = (base64: string): string => base64.replaceAll('+', '-').replaceA
 
 /** What reading escapes, once or more often, makes of a value that itself looks escaped. */
 function decodedForms(value: string): string[] {
-  const decoded = decodeOnce({ text: value, offsets: undefined }, ALL_ESCAPES)?.text
+  const decoded = decodeOnce({ text: value, offsets: undefined }, ALL_ESCAPES, false)?.text
   return decoded === undefined ? [] : [decoded, ...decodedForms(decoded)]
 }
 

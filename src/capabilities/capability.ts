@@ -136,12 +136,12 @@ export type ResolvedSecret = {
 /** The I/O of one capability within one run. */
 export interface Driver {
   /** Performs what was judged. Throws DENIED_*, LIMIT_* and UPSTREAM_* errors; checks policy again on the final facts. */
-  perform(judgement: Judgement, context: PerformContext): Promise<Outcome>
+  perform(judgement: Judgement, terms: PerformTerms): Promise<Outcome>
   /** Releases everything; called once, at the end of the run. */
   close(): Promise<void>
 }
 
-export type PerformContext = {
+export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */
   readonly signal: AbortSignal
   readonly runId: string

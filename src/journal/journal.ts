@@ -26,7 +26,7 @@ export type JournalSetting = {
   readonly buffer: JournalBuffer
   readonly redactor: Redactor
   /** Milliseconds since 1970. */
-  now(): number
+  readonly now: () => number
 }
 
 /** Opens the journal of one run. */

@@ -76,7 +76,7 @@ class Assembled implements Tollgate {
 
   async #close(): Promise<void> {
     const { setting, sink } = this.#parts
-    await Promise.allSettled([...this.#active])
+    await Promise.allSettled(this.#active)
     await setting.pool.close()
     try {
       setting.buffer.flush('synced')

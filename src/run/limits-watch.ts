@@ -14,9 +14,9 @@ export type WatchSetting = {
   readonly ledger: Ledger
   readonly meter: Meter
   /** Hears of the limit that was passed, again at each look until the watch is stopped. */
-  onLimit(error: TollgateError): void
+  readonly onLimit: (error: TollgateError) => void
   /** Hears that CPU time was charged money for. */
-  onCharge(): void
+  readonly onCharge: () => void
 }
 
 export type WatchTotals = {

@@ -16,7 +16,7 @@ export type Program = { readonly digest: string } & (
 const MADE_MAX = 64
 const made = new Map<string, Program>()
 
-await init
+await init()
 
 /** Code mode: a text without import and export is the body of a function. Stays on the first line, so that line numbers hold. */
 const asModule = (body: string, capabilities: readonly string[]): string =>
@@ -34,12 +34,12 @@ function isModule(source: string): boolean {
 
 /** Node announces on standard error that stripping is experimental; whoever runs a tool has no use for that. */
 function strip(source: string): string {
-  const { emitWarning } = process
+  const emitWarning: unknown = Reflect.get(process, 'emitWarning')
   process.emitWarning = () => undefined
   try {
     return stripTypeScriptTypes(source)
   } finally {
-    process.emitWarning = emitWarning
+    Reflect.set(process, 'emitWarning', emitWarning)
   }
 }
 

@@ -46,7 +46,7 @@ export type RunSetting = {
   readonly underWay: Map<string, Promise<Answer>>
   emit(event: RunEvent, run: PreparedRun): void
   /** Hears of records that were written outside the buffer. */
-  onKept(rows: readonly EventRow[]): void
+  readonly onKept: (rows: readonly EventRow[]) => void
 }
 
 /** The ending of a run whose beginning or end could not be recorded. */

@@ -21,7 +21,7 @@ export type Participant = {
   /** Undefined for a run that is a task of its own. */
   readonly task: string | undefined
   /** Hears that another process took the task over; nothing more may be drawn on its ledger here. */
-  onLost(error: TollgateError): void
+  readonly onLost: (error: TollgateError) => void
 }
 
 /** How long another process must leave a task alone that this one did not give back. */

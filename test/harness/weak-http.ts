@@ -74,3 +74,15 @@ const openFollower = (): Driver => {
 
 /** Requests are made by {@link openFollower}. */
 export const blindFollower = withHttp({ ...httpCapability, openDriver: openFollower })
+
+/** One driver, with its connections, serves all runs of all principals, and stays open. */
+export const sharedConnections = (): Replace => {
+  let shared: Driver | undefined
+  return withHttp({
+    ...httpCapability,
+    openDriver(grant, setting) {
+      const driver = (shared ??= httpCapability.openDriver(grant, setting))
+      return { perform: (judgement, call) => driver.perform(judgement, call), close: () => Promise.resolve() }
+    },
+  })
+}

@@ -237,6 +237,17 @@ describe('a redirect within its origin', () => {
     expect(world.first.requests).toHaveLength(max + 1)
   })
 
+  it('sends bytes like a call: each hop draws on max_egress_kb', async () => {
+    await using world = await openWorld()
+    const policy = world.policy({ max_redirects: 20, max_egress_kb: 0.5 })
+    const { seen, result } = await ask(world.gate, policy, [{ url: world.redirecting(307, '') }])
+    expect(verdicts(seen)).toEqual(['LIMIT_EGRESS at perform'])
+    const [{ length }] = [world.redirecting(307, '')]
+    expect(result.usage.egressBytes).toBe(world.first.requests.length * length)
+    expect(result.usage.egressBytes).toBeLessThanOrEqual(512)
+    expect(result.usage.egressBytes).toBeGreaterThan(512 - length)
+  })
+
   it('that leads back to itself ends at the limit', async () => {
     await using world = await openWorld()
     const { seen, result } = await ask(world.gate, world.policy(), [{ url: world.redirecting(307, '') }])

@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Socket } from 'node:net'
+import { PassThrough, type Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { ask, httpPolicy, verdicts, type Told } from '../harness/asking.ts'
 import { openGate, refusalsOf } from '../harness/gate.ts'
@@ -52,6 +53,16 @@ const askAndClose = async (
 const expectCut = async (bytes: Buffer, expected: string): Promise<void> => {
   await using site = await openCanned((socket) => void socket.write(bytes))
   expect((await askAndClose(site)).verdict).toBe(expected)
+}
+
+/** Says `head`, then `piece` for as long as somebody listens. */
+const endless = (head: string | Buffer, piece: Buffer) => (socket: Socket) => {
+  socket.write(head)
+  const more = (): void => {
+    while (!socket.destroyed && socket.write(piece));
+    if (!socket.destroyed) socket.once('drain', more)
+  }
+  more()
 }
 
 const TOO_LARGE = 'LIMIT_RESPONSE_SIZE at perform'
@@ -114,14 +125,6 @@ describe('a bomb', () => {
 })
 
 describe('an answer without end', () => {
-  const endless = (head: string, piece: Buffer) => (socket: Socket) => {
-    socket.write(answer(head))
-    const more = (): void => {
-      while (!socket.destroyed && socket.write(piece));
-      if (!socket.destroyed) socket.once('drain', more)
-    }
-    more()
-  }
   const chunk = Buffer.concat([Buffer.from('1000\r\n'), Buffer.alloc(4096, 'a'), Buffer.from('\r\n')])
 
   it.each([
@@ -130,7 +133,7 @@ describe('an answer without end', () => {
     ['until the connection closes', 'connection: close', Buffer.alloc(4096, 'a')],
     ['longer than it may be', 'content-length: 99999999', Buffer.alloc(4096, 'a')],
   ])('%s is cut at max_response_size_kb, and its socket closed', async (_, head, piece) => {
-    await using site = await openCanned(endless(head, piece))
+    await using site = await openCanned(endless(answer(head), piece))
     const { verdict, refusal } = await askAndClose(site)
     expect(verdict).toBe(TOO_LARGE)
     expect(refusal).toMatchObject({ rule: 'permissions.http.max_response_size_kb' })
@@ -145,6 +148,29 @@ describe('an answer without end', () => {
     await using site = await openCanned((socket) => void socket.write(bytes))
     const { verdict } = await askAndClose(site, 500)
     expect(verdict).toMatch(/^UPSTREAM_(?:PROTOCOL|TIMEOUT|UNREACHABLE) at perform$/)
+  })
+})
+
+describe('what never comes', () => {
+  const { promise: never } = Promise.withResolvers<never>()
+  const nothing = (): Duplex => Object.assign(new PassThrough(), { connecting: true })
+
+  it.each([
+    ['an address', { resolve: () => never, dial: nothing }],
+    ['a connection', { resolve: () => Promise.resolve(['127.0.0.1']), dial: nothing }],
+    [
+      'a connection to any of many addresses',
+      {
+        resolve: () =>
+          Promise.resolve(Array.from({ length: 5_000 }, (_, at) => `127.0.${at >> 8}.${at & 255}`)),
+        dial: nothing,
+      },
+    ],
+  ])('%s has the time of the call, too', async (_, http) => {
+    await using gate = await openGate({ powers: { http } })
+    const policy = httpPolicy({ allowed_domains: ['slow.test'], timeout_seconds: 0.3 })
+    const { seen } = await ask(gate, policy, [{ url: 'https://slow.test/' }])
+    expect(verdicts(seen)).toEqual(['UPSTREAM_TIMEOUT at perform'])
   })
 })
 
@@ -177,6 +203,20 @@ describe('an answer that comes slowly', () => {
     expect((await refusalsOf(gate, result))[0]).toMatchObject({ rule: 'permissions.http.timeout_seconds' })
   })
 
+  it('as the body of a redirect is not waited for', async () => {
+    await using next = await openSite()
+    const head = `HTTP/1.1 302 Found\r\nlocation: ${next.origin}/\r\ntransfer-encoding: chunked\r\n\r\n`
+    await using site = await openRawSite((socket) =>
+      socket.once('data', () => endless(head, Buffer.from(`1000\r\n${'a'.repeat(4096)}\r\n`))(socket)),
+    )
+    await using gate = await openGate()
+    const policy = httpPolicy({ allowed_domains: [site.origin, next.origin], timeout_seconds: 10 })
+    const { seen, result } = await ask(gate, policy, [{ url: site.origin }])
+    expect(verdicts(seen)).toEqual(['200'])
+    expect(result.usage.ingressBytes).toBeLessThan(256 * 1024)
+    expect(await site.drained()).toBe(1)
+  })
+
   it('after a redirect shares the time of the call', async () => {
     await using site = await openRawSite((socket) =>
       socket.on('data', () => {
@@ -196,7 +236,7 @@ describe('an answer that comes slowly', () => {
   })
 })
 
-describe('an answer that lies', () => {
+describe('an answer that', () => {
   it.each([
     ['ends before its content-length', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello', true],
     ['has two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!', true],
@@ -226,17 +266,17 @@ describe('an answer that lies', () => {
       true,
     ],
     ['closes at once', '', true],
-  ])('it %s: an error of the other side, never a half answer', async (_, bytes, ends) => {
+  ])('%s: an error of the other side, never a half answer', async (_, bytes, ends) => {
     await using site = await openCanned((socket) => void (ends ? socket.end(bytes) : socket.write(bytes)))
     const { verdict } = await askAndClose(site)
     expect(verdict).toMatch(/^UPSTREAM_(?:PROTOCOL|UNREACHABLE) at perform$/)
   })
 
-  it('claims more than it may be: refused before it is read', async () => {
+  it('claims more than it may be is refused before it is read', async () => {
     await expectCut(answer('content-length: 99999999', 'hello'), TOO_LARGE)
   })
 
-  it('says less than it sends: what comes after is not taken for the answer of the next call', async () => {
+  it('says less than it sends leaves nothing that is taken for the answer of the next call', async () => {
     const planted = 'HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nplanted'
     await using site = await openRawSite((socket) => {
       socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello${planted}`))

@@ -3,11 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import type { Tollgate } from '../../src/index.ts'
 import { makeCertificate, startHttps } from '../capabilities/http/servers.ts'
 import { ask, httpPolicy, verdicts } from '../harness/asking.ts'
 import { openGate } from '../harness/gate.ts'
 import { stubNetwork } from '../harness/network.ts'
-import { openRawSite, openSite } from '../harness/site.ts'
+import { openRawSite, openSite, type Site } from '../harness/site.ts'
+import { sharedConnections } from '../harness/weak-http.ts'
+import { openGateOf } from '../run/gates.ts'
 
 /** A process whose environment says that everything goes through a proxy, and that certificates do not matter. */
 const underProxy = async (script: string, proxy: string): Promise<unknown> => {
@@ -96,22 +99,32 @@ describe('an option that would lead elsewhere', () => {
   })
 })
 
+/** How many connections there were after each of four runs of three requests. */
+const connectionsOf = async (site: Site, gate: Tollgate): Promise<number[]> => {
+  const code = 'for (const url of input) await (await http.get(url)).text()'
+  const policy = httpPolicy({ allowed_domains: [site.origin] })
+  const input = [site.origin, site.origin, site.origin]
+  const connections: number[] = []
+  for (const principal of ['alice', 'bob', 'alice', 'alice']) {
+    const { status } = await gate.run({ code, policy, input, principal })
+    expect(status).toBe('done')
+    connections.push(site.connections)
+  }
+  expect(site.requests).toHaveLength(12)
+  return connections
+}
+
 describe('a connection that is kept', () => {
-  it('serves its own run and no other, of the same principal or another', async () => {
+  it('serves its own run, and no other of the same principal or another', async () => {
     await using site = await openSite()
     await using gate = await openGate()
-    const code = 'for (const url of input) await (await http.get(url)).text()'
-    const policy = httpPolicy({ allowed_domains: [site.origin] })
-    const input = [site.origin, site.origin, site.origin]
-    const connections: number[] = []
-    for (const principal of ['alice', 'bob', 'alice', 'alice']) {
-      const { status } = await gate.run({ code, policy, input, principal })
-      expect(status).toBe('done')
-      connections.push(site.connections)
-    }
-    expect(site.requests).toHaveLength(12)
-    // One for each run; within a run it is used again.
-    expect(connections).toEqual([1, 2, 3, 4])
+    expect(await connectionsOf(site, gate)).toEqual([1, 2, 3, 4])
+  })
+
+  it('would serve everybody if one driver served all runs', async () => {
+    await using site = await openSite()
+    await using gate = await openGateOf({}, sharedConnections())
+    expect(await connectionsOf(site, gate)).toEqual([1, 1, 1, 1])
   })
 
   it('is closed with its run', async () => {
@@ -188,6 +201,7 @@ describe('an answer that names another place', () => {
     ['content-location', (port: number) => `http://127.0.0.1:${port}/`],
     ['location', (port: number) => `http://127.0.0.1:${port}/`],
     ['proxy-authenticate', () => 'Basic'],
+    ['set-cookie', () => 'id=1; path=/'],
   ])('leads nobody there: %s', async (name, write) => {
     await using other = await openSite()
     await using site = await openSite((_, response) => {
@@ -199,7 +213,7 @@ describe('an answer that names another place', () => {
     const policy = httpPolicy({ allowed_domains: [site.origin, other.origin] })
     const { seen } = await ask(gate, policy, [{ url: site.origin }, { url: site.origin }])
     expect(verdicts(seen)).toEqual(['200', '200'])
-    expect(site.requests).toHaveLength(2)
+    expect(site.requests.map(({ headers }) => headers.cookie ?? null)).toEqual([null, null])
     expect(other.connections).toBe(0)
     const shown = seen[0]?.headers?.map(([header]) => header) ?? []
     expect(shown.includes(name)).toBe(['refresh', 'link', 'content-location', 'location'].includes(name))

@@ -86,9 +86,11 @@ describe('the text of an error', () => {
     const { seen, result } = await ask(gate, httpPolicy({ allowed_domains: [entry] }), asked)
     for (const { message = '', hint = '', code } of seen) {
       expect(code).toMatch(/^(?:DENIED|GUEST)_/)
-      if (code !== 'GUEST_ARGUMENTS') expect(message.length + hint.length).toBeLessThan(600)
       expect(message + hint).not.toMatch(CONTROLS)
     }
+    // What the guest's own kernel says to the guest did not come past the host.
+    const byHost = seen.filter(({ code }) => code !== 'GUEST_ARGUMENTS')
+    for (const { message = '', hint = '' } of byHost) expect(message.length + hint.length).toBeLessThan(600)
     expectTame(await refusalsOf(gate, result))
     expect(site.connections).toBe(0)
   })

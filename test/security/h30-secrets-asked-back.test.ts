@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RunEvent, RunResult, Ticket } from '../../src/index.ts'
+import { z } from 'zod'
+import { defineTool, type RunEvent, type RunResult, type Ticket } from '../../src/index.ts'
 import { httpPolicy } from '../harness/asking.ts'
 import { openGate } from '../harness/gate.ts'
 import { openSite, type Answer, type Site } from '../harness/site.ts'
@@ -31,8 +32,9 @@ const echo: Answer = ({ url, headers }, response) => {
     case '/html':
       return void response.end(`<p>${Object.values(forms).join('</p><p>')}</p>`)
     case '/bytes':
+      // No text in any charset, so it crosses as base64.
       return void response.end(
-        Buffer.concat([Buffer.from(held), Buffer.from([0xff, 0xfe]), Buffer.from(held)]),
+        Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(Object.values(forms).join('\n'))]),
       )
     case '/headers':
       response.writeHead(200, `Hello ${held}`, [
@@ -180,6 +182,37 @@ describe('a credential that is sent otherwise', () => {
   })
 })
 
+describe('a host tool that knows the credential', () => {
+  const tool = (perform: () => string) =>
+    defineTool({
+      name: 'ask',
+      description: 'asks',
+      effect: 'read',
+      input: z.object({}),
+      output: z.string().max(99),
+      perform,
+    })
+  const leak = (): never => {
+    throw new Error(`401 for ${SECRET}`)
+  }
+
+  it.each([
+    ['in its result', () => `it is ${encodeURIComponent(SECRET)}`, 'done'],
+    ['in an error', leak, 'UPSTREAM_TOOL_FAILED'],
+    ['in a result that is none', () => SECRET.repeat(9), 'UPSTREAM_TOOL_RESULT'],
+  ])('tells it nobody %s', async (_, perform, expected) => {
+    await using gate = await openGate({ tools: [tool(perform)], powers: { env: { COMPANY: SECRET } } })
+    const policy = {
+      permissions: { tools: { ask: {} } },
+      secrets: { company: { from: 'env:COMPANY', bearer: {} } },
+    }
+    const result = await gate.run({ code: 'return await tools.ask({})', policy })
+    expect(result.error?.code ?? result.status).toBe(expected)
+    const records = await gate.audit.read({ runId: result.runId })
+    expect(formsIn(JSON.stringify([result, records]), SECRET)).toEqual([])
+  })
+})
+
 describe('a redirect with the credential in its place', () => {
   const follow = (to: string): string => `
     const url = input + '/?to=' + encodeURIComponent('${to}')
@@ -264,6 +297,6 @@ describe('a guest that undoes what the server did to the credential', () => {
 
   it('may hold it all the same: that a recipient can hand out a transform of it is said, and not promised away', async () => {
     const { result } = await run(`${UNDO}; return [held.length, held.slice(0, 8), [...held].join(' ')]`)
-    expect(result.value).toEqual([SECRET.length, SECRET.slice(0, 8), [...SECRET].join(' ')])
+    expect(result.value).toEqual([SECRET.length, SECRET.slice(0, 8), SECRET.split('').join(' ')])
   })
 })

@@ -143,7 +143,7 @@ describe('an approval that comes too late', () => {
     const heard = Promise.withResolvers<unknown>()
     const approve = (_: Ticket, signal: AbortSignal): Promise<boolean> => {
       signal.addEventListener('abort', () => heard.resolve((signal.reason as { code: string }).code))
-      return new Promise(() => undefined)
+      return Promise.withResolvers<boolean>().promise
     }
     await using gate = await openGateOf({ tools: [outbox.tool], approve })
     const policy = mailPolicy({}, { approval: { ttl_seconds: 1 } })

@@ -85,7 +85,7 @@ const TEXTS: Readonly<Record<string, () => string>> = {
   'one megabyte': () => `name: "${'x'.repeat(2 ** 20)}"\n${httpText()}`,
   'deep nesting': () => `permissions: ${'['.repeat(5_000)}${']'.repeat(5_000)}\n`,
   'a billion laughs': () =>
-    `a: &a [1,1,1,1,1,1,1,1,1]\n${[...'bcdefghi']
+    `a: &a [1,1,1,1,1,1,1,1,1]\n${['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
       .map(
         (name, n) =>
           `${name}: &${name} [${Array(9)
@@ -114,16 +114,6 @@ describe('a policy object that is not plain data', () => {
         return { http: http() }
       },
     }),
-    'a proxy that answers anything': () =>
-      new Proxy(
-        {},
-        {
-          get: () => http(),
-          has: () => true,
-          ownKeys: () => ['permissions'],
-          getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true, value: { http: http() } }),
-        },
-      ),
     'grants in the prototype': () => Object.create({ permissions: { http: http() } }) as object,
     'a class': () =>
       new (class {
@@ -147,19 +137,30 @@ describe('a policy object that is not plain data', () => {
         `{"permissions":{"http":{"allowed_domains":["${site.origin}"],"__proto__":{"max_egress_kb":999}}}}`,
       ) as object,
   }
-  it.each(Object.entries(OBJECTS))('gives no right: %s', async (name, document) => {
-    let value: unknown = []
-    const reached = await reachedBy(async () => {
-      try {
-        value = (await run(document())).value
-      } catch (error) {
-        expect(error).toMatchObject({ code: expect.stringMatching(/^CONFIG_/) as string })
-      }
+  it.each(Object.entries(OBJECTS))('is refused at load, and nothing runs: %s', async (_, document) => {
+    let caught: unknown
+    const reached = await reachedBy(() => run(document()).catch((error: unknown) => (caught = error)))
+    expect(caught).toMatchObject({
+      name: 'TollgateError',
+      code: expect.stringMatching(/^CONFIG_/) as string,
     })
-    // A getter may be read as the data that it yields; then its grant is what was written, and no more.
+    expect(reached).toEqual(NOTHING)
+  })
+
+  it('is read once: what a proxy shows later gives no right', async () => {
+    let reads = 0
+    const mail = { send_email: { ask: 'never' } }
+    const document = new Proxy(
+      { permissions: { http: http() } },
+      {
+        get: (target, key) => {
+          reads += key === 'permissions' ? 1 : 0
+          return reads > 1 ? { ...target.permissions, tools: mail } : Reflect.get(target, key)
+        },
+      },
+    )
+    const reached = await reachedBy(() => run(document).catch(() => undefined))
     expect(reached.sent).toBe(0)
-    expect(['[]', '["http"]']).toContain(JSON.stringify(value))
-    if (name !== 'a getter' && name !== 'a proxy that answers anything') expect(reached.connections).toBe(0)
   })
 })
 

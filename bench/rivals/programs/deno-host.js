@@ -1,16 +1,20 @@
 /** Deno, one process for all runs: starts a worker without any permission for each, and passes messages on. */
+import { createGuest } from './guest.js'
 import { readLines, writeLine } from './deno-lines.js'
 
 const workers = new Map()
-const program = new URL('deno-worker.js', import.meta.url).href
+// No file can be read here, so the program of the worker is its own address.
+const text = `const receive = (${String(createGuest)})((message) => self.postMessage(message))
+self.onmessage = ({ data }) => receive(data)`
+const program = `data:text/javascript,${encodeURIComponent(text)}`
 
 const start = (run) => {
   const worker = new Worker(program, { type: 'module', deno: { permissions: 'none' } })
-  worker.onmessage = ({ data }) => writeLine({ run, message: data })
-  worker.onerror = (event) => {
+  worker.addEventListener('message', ({ data }) => writeLine({ run, message: data }))
+  worker.addEventListener('error', (event) => {
     event.preventDefault()
     writeLine({ run, message: { kind: 'failure', message: event.message } })
-  }
+  })
   workers.set(run, worker)
   return worker
 }

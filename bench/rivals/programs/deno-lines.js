@@ -3,7 +3,7 @@ const encoder = new TextEncoder()
 /** Writes one message to standard output, whole. */
 export const writeLine = (message) => {
   const bytes = encoder.encode(`${JSON.stringify(message)}\n`)
-  for (let at = 0; at < bytes.length; ) at += Deno.stdout.writeSync(bytes.subarray(at))
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at))
 }
 
 /** Hands over each message of standard input, until its end. */

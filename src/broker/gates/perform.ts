@@ -1,4 +1,4 @@
-import type { Judgement, Outcome, PerformContext } from '../../capabilities/capability.ts'
+import type { Judgement, Outcome, PerformTerms } from '../../capabilities/capability.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
 import { receiptScopeOf } from './recall.ts'
@@ -22,7 +22,7 @@ export async function perform(call: Call, judgement: Judgement, run: BrokerRun):
   }
 }
 
-function factsFor(call: Call, run: BrokerRun): PerformContext {
+function factsFor(call: Call, run: BrokerRun): PerformTerms {
   const { signal, runId, taskId, principal } = run
   return {
     signal,

@@ -1,5 +1,5 @@
 import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
-import type { Outcome, PerformContext, ResolvedSecret } from '../capability.ts'
+import type { Outcome, PerformTerms, ResolvedSecret } from '../capability.ts'
 import { toAnswer } from './answer.ts'
 import type { Connection, Connections } from './connections.ts'
 import { credentialFor } from './credentials.ts'
@@ -19,7 +19,7 @@ export type Parts = {
 
 /** One call under way: the request, the redirects that it follows, and what they amount to so far. */
 type Progress = Parts & {
-  readonly call: PerformContext
+  readonly call: PerformTerms
   readonly deadline: Deadline
   readonly first: HttpJudgement
   hops: number
@@ -36,7 +36,7 @@ type Progress = Parts & {
 /** Performs a judged request and follows its redirects by hand. Throws DENIED_*, LIMIT_* and UPSTREAM_*. */
 export async function performRequest(
   first: HttpJudgement,
-  call: PerformContext,
+  call: PerformTerms,
   deadline: Deadline,
   parts: Parts,
 ): Promise<Outcome> {

@@ -1,5 +1,5 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
-import type { Driver, Judgement, Outcome, PerformContext } from '../capability.ts'
+import type { Driver, Judgement, Outcome, PerformTerms } from '../capability.ts'
 import type { HostTool } from './define-tool.ts'
 import { isPrice, microUsd } from './price.ts'
 
@@ -14,7 +14,7 @@ export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
 async function performTool(
   tools: ReadonlyMap<string, HostTool>,
   judgement: Judgement,
-  run: PerformContext,
+  run: PerformTerms,
 ): Promise<Outcome> {
   const { tool: name, arguments: args } = judgement.request as { tool: string; arguments: unknown }
   const tool = tools.get(name)

@@ -5,7 +5,7 @@ import type {
   Driver,
   Judgement,
   Outcome,
-  PerformContext,
+  PerformTerms,
   Quota,
   ResolvedSecret,
   SecretSigner,
@@ -95,8 +95,11 @@ export function drive({
     resolved,
     dialled,
     drawn,
-    async call(args, { signal = new AbortController().signal, draw, asks = () => false, key = 'key-1' } = {}) {
-      const performing: PerformContext = {
+    async call(
+      args,
+      { signal = new AbortController().signal, draw, asks = () => false, key = 'key-1' } = {},
+    ) {
+      const performing: PerformTerms = {
         signal,
         runId: 'run-1',
         taskId: 'task-1',

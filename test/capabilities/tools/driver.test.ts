@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Judgement, PerformContext } from '../../../src/capabilities/capability.ts'
+import type { Judgement, PerformTerms } from '../../../src/capabilities/capability.ts'
 import { defineTool, type HostTool, type HostToolCall } from '../../../src/capabilities/tools/define-tool.ts'
 import { openToolsDriver } from '../../../src/capabilities/tools/driver.ts'
 import { TollgateError } from '../../../src/errors/tollgate-error.ts'
@@ -28,7 +28,7 @@ const judgement: Judgement = {
   idempotency: 'idempotent',
 }
 
-const settingWith = (signal: AbortSignal): PerformContext => ({
+const settingWith = (signal: AbortSignal): PerformTerms => ({
   signal,
   runId: 'run',
   taskId: 'task',

@@ -16,7 +16,7 @@ import { toolsModule } from './host-tools-module.ts'
 const POLICY = `
 permissions:
   http: { allowed_domains: ["http://127.0.0.1:PORT"], private_networks: ["127.0.0.0/8"] }
-  tools: { send_email: { ask: always }, look_up: {}, break_down: {} }
+  tools: { send_email: { ask: always }, look_up: {}, break_down: {}, throw_later: {} }
 limits: { max_tool_calls: 2 }
 `
 
@@ -103,6 +103,12 @@ describe('a run ends with the exit code of its error', () => {
 })
 
 describe('a command that cannot do its work', () => {
+  test('70: a host tool that throws where nothing catches', async () => {
+    const ended = await run('await tools.throw_later({}); await new Promise(() => {})')
+    expect([ended.exit, codeOf(ended)]).toEqual([70, 'INTERNAL_ERROR'])
+    expect(ended.stdout).toContain('Error: late')
+  })
+
   test('2: bad usage', async () => {
     expect((await tollgate(['frobnicate'], { cwd: folder.path })).exit).toBe(2)
   })

@@ -1,0 +1,93 @@
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openAuditSink } from '../../src/audit/sinks.ts'
+import type { AuditRecord, RunResult } from '../../src/index.ts'
+import { openGate } from '../harness/gate.ts'
+import { mailPolicy, MESSAGE, Outbox, SEND_ONE } from '../run/mail.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tollgate-log-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+type Line = Omit<AuditRecord, 'prev'> & { readonly level: string }
+const linesOf = (path: string): Line[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line)
+
+/** Sends two mails with a log at `path`; the records as the audit has them. */
+const logTo = async (
+  path: string,
+): Promise<{ records: readonly AuditRecord[]; results: readonly RunResult[] }> => {
+  await using gate = await openGate({
+    state: join(folder, 'state'),
+    auditLog: path,
+    tools: [new Outbox().tool],
+    approve: () => true,
+  })
+  const options = { code: SEND_ONE, input: MESSAGE, policy: mailPolicy() }
+  const results = [await gate.run(options), await gate.run(options)]
+  return { records: await gate.audit.read(), results }
+}
+
+describe('an audit log', () => {
+  it('has each record on a line of its own, as it was kept, in the order in which it was kept', async () => {
+    const path = join(folder, 'logs', 'audit.log')
+    const { records } = await logTo(path)
+    const lines = linesOf(path)
+    expect(lines.map(({ level: _, ...line }) => line)).toEqual(
+      records.map(({ prev: _, ...record }) => record),
+    )
+    expect(new Set(lines.map(({ level }) => level))).toEqual(new Set(['info']))
+    expect(lines.map(({ event }) => event)).toContain('call.intended')
+  })
+
+  it('is appended to, never cut', async () => {
+    const path = join(folder, 'audit.log')
+    writeFileSync(path, '{"from":"before"}\n')
+    const { records } = await logTo(path)
+    await logTo(path)
+    expect(linesOf(path)[0]).toEqual({ from: 'before' })
+    expect(linesOf(path)).toHaveLength(1 + 2 * records.length)
+  })
+
+  it('that fails later warns once; the records are kept and the runs go on', async () => {
+    const warnings: string[] = []
+    const onWarning = ({ name, message }: Error): void =>
+      void (name === 'TollgateWarning' && warnings.push(message))
+    process.on('warning', onWarning)
+    // Everything written to this device fails as on a full disk.
+    const { records, results } = await logTo('/dev/full')
+    await new Promise(setImmediate)
+    process.off('warning', onWarning)
+    expect(results.map(({ value }) => value)).toEqual(['mail-1', 'mail-2'])
+    expect(records.length).toBeGreaterThan(10)
+    expect(warnings).toEqual([expect.stringContaining('audit log cannot be written')])
+  })
+
+  it('that cannot be opened is refused, and holds no file open', async () => {
+    await expect(openAuditSink(folder)).rejects.toMatchObject({ code: 'CONFIG_STATE_UNUSABLE' })
+    await expect(
+      openGate({ auditLog: join(folder, 'file', 'log'), state: join(folder, 'state') }).then((gate) =>
+        gate.close(),
+      ),
+    ).resolves.toBeUndefined()
+    expect(existsSync(join(folder, 'file', 'log'))).toBe(true)
+  })
+
+  it('leaves no descriptor open when it is closed', async () => {
+    const probe = (): number => {
+      const descriptor = openSync(folder, 'r')
+      closeSync(descriptor)
+      return descriptor
+    }
+    const before = probe()
+    for (let n = 0; n < 5; n += 1) await (await openAuditSink(join(folder, `log-${n}`))).close()
+    expect(probe()).toBe(before)
+  })
+})

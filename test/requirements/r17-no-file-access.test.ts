@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest'
+import { openGateOf } from '../run/gates.ts'
+
+const REACH = `const attempts = {
+    capability: () => capabilities.fs.read('/etc/passwd'),
+    require: () => require('fs').readFileSync('/etc/passwd'),
+    process: () => process.binding('fs'),
+    import: () => import('node:fs'),
+    importFile: () => import('/etc/passwd'),
+    fetch: () => fetch('file:///etc/passwd'),
+    deno: () => Deno.readTextFile('/etc/passwd'),
+    worker: () => new Worker('file:///etc/passwd'),
+  }
+  const reached = {}
+  for (const [name, attempt] of Object.entries(attempts)) {
+    try { reached[name] = String(await attempt()).slice(0, 20) } catch { reached[name] = 'nothing' }
+  }
+  return reached`
+
+it.each([{}, { permissions: { filesystem: null } }, { permissions: { filesystem: [] } }])(
+  'R17: filesystem none is no file access at all: %j',
+  async (policy) => {
+    await using gate = await openGateOf({})
+    const { value, usage } = await gate.run({ code: REACH, policy })
+    expect(new Set(Object.values(value as object))).toEqual(new Set(['nothing']))
+    expect(usage.calls).toBe(0)
+  },
+)
+
+it('R17: an import of a file or a module fails before anything runs', async () => {
+  await using gate = await openGateOf({})
+  for (const specifier of ['node:fs', 'fs', './secret.ts', 'file:///etc/passwd']) {
+    const { error } = await gate.run({
+      code: `import it from '${specifier}'\nexport default () => it`,
+      policy: {},
+    })
+    expect(error).toMatchObject({ code: 'GUEST_IMPORT', gate: 'cage' })
+  }
+})
+
+it('R17: a mount that this version could not enforce is refused, never ignored', async () => {
+  await using gate = await openGateOf({})
+  const policy = { permissions: { filesystem: [{ path: '/in', source: '/etc', mode: 'read' }] } }
+  await expect(gate.run({ code: REACH, policy })).rejects.toMatchObject({ code: 'CONFIG_NOT_BUILT' })
+})
