@@ -37,6 +37,7 @@ const measure = async (effort: Effort): Promise<Answer> => {
   const contenders = [effort.contenders[0], { rival: PLAIN_NODE }, ...effort.contenders.slice(1)]
   const rows = await inRounds<Taken>({
     what: WHAT,
+    must: [PLAIN_NODE.name],
     effort: { ...effort, contenders: contenders.filter((one) => one !== undefined) },
     rounds: effort.quick ? 1 : 3,
     turn: async (lane) => {

@@ -20,6 +20,7 @@ const measure = async (effort: Effort): Promise<Answer> => {
   const forMs = effort.quick ? 700 : 2_000
   const rows = await inRounds<number>({
     what: WHAT,
+    must: AIMS.map(({ rival }) => rival.name),
     effort: { ...effort, contenders: AIMS.map(({ rival }) => ({ rival })) },
     rounds: effort.quick ? 1 : 3,
     setting: { runsAtOnce: 2 },

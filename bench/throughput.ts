@@ -38,6 +38,7 @@ const oneProcess = (effort: Effort, forMs: number): Promise<readonly Row[]> =>
     effort,
     rounds: effort.quick ? 1 : 3,
     setting: { runsAtOnce: 1 },
+    must: ['isolated-vm'],
     turn: async (lane, round) => {
       if (round === 0) await sustain(lane, 1, forMs / 5)
       return await sustain(lane, 1, forMs)

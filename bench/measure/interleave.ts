@@ -14,6 +14,8 @@ export type Rounds<Taken> = {
   readonly effort: Effort
   readonly rounds: number
   readonly setting?: Partial<LaneSetting>
+  /** Whoever is needed for a ratio has at least one turn, as Tollgate has, however late it is. */
+  readonly must?: readonly string[]
   /** Without it a contender says why it cannot. */
   readonly needs?: Ability
   readonly turn: Turn<Taken>
@@ -54,17 +56,19 @@ export const inRounds = async <Taken>(asked: Rounds<Taken>): Promise<readonly Ro
   const { what, effort, rounds, needs, turn, conclude } = asked
   const setting = { ...DEFAULTS, ...asked.setting }
   const stands = effort.contenders.map((contender) => new Stand<Taken>(contender, needs))
-  for (const stand of stands) {
-    await stand.attempt(async () => {
+  // Nothing is measured yet, so they may start side by side.
+  const opening = stands.map((stand) =>
+    stand.attempt(async () => {
       stand.lane = await openLane(stand.rival, setting)
-    })
-  }
+    }),
+  )
+  await Promise.all(opening)
   for (let round = 0; round < rounds; round += 1) {
     effort.progress(`${what}, round ${round + 1} of ${rounds}`)
     // Nobody always follows the same neighbour.
     const at = round % Math.max(1, stands.length)
     for (const stand of [...stands.slice(at), ...stands.slice(0, at)]) {
-      const isMust = round === 0 && stand === stands[0]
+      const isMust = round === 0 && (stand === stands[0] || asked.must?.includes(stand.rival.name) === true)
       if (!isMust && performance.now() > effort.untilMs) continue
       await stand.attempt(async (lane) => {
         if (lane !== undefined) stand.taken.push(await turn(lane, round))

@@ -27,7 +27,7 @@ const childrenOf = (pid: number): number[] => {
 }
 
 /** The process and its descendants that live. */
-export const treeOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(treeOf)]
+const treeOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(treeOf)]
 
 /** CPU time of the tree, with what its ended children used, in milliseconds. */
 export const cpuMsOf = (pid: number): number =>

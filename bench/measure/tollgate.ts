@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTollgate, definePolicy, defineTool, type RunOptions, type Tollgate } from 'tollgate'
-import { z } from 'zod'
+import type { HostTool, RunOptions, Tollgate } from 'tollgate'
 import type { GuestRun, Opened, Rival, Setting } from '../rivals/rival.ts'
 
 const CALLS_MAX = 1_000_000
@@ -14,8 +13,10 @@ const SPARE_START_MS = 400
 /** Reuse of isolates between runs, as it is to be asked for once it is built. */
 export type Reuse = 'context' | 'isolate'
 
-const toolOf = ({ call, callEffect = 'read' }: Setting) =>
-  defineTool({
+/** Loaded when it is opened, as every rival is: nobody else's process carries it. */
+const toolOf = async ({ call, callEffect = 'read' }: Setting): Promise<HostTool> => {
+  const [{ defineTool }, { z }] = await Promise.all([import('tollgate'), import('zod')])
+  return defineTool({
     name: 'door',
     description: 'A function of the host.',
     input: z.strictObject({ value: z.int() }),
@@ -23,6 +24,7 @@ const toolOf = ({ call, callEffect = 'read' }: Setting) =>
     effect: callEffect,
     perform: async ({ value }) => Number(await call(value)),
   })
+}
 
 const policyOf = ({ deadlineMs, memoryMb }: Setting): object => ({
   permissions: { tools: { door: { ask: 'never' } } },
@@ -43,7 +45,8 @@ const moduleOf = (source: string): string =>
 export default (input, { tools }) => guest(input ?? undefined, (value) => tools.door({ value }))`
 
 const open = async (setting: Setting, reuse?: Reuse): Promise<Opened> => {
-  const tool = toolOf(setting)
+  const { createTollgate, definePolicy } = await import('tollgate')
+  const tool = await toolOf(setting)
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-bench-'))
   const gate = await createTollgate({
     state: folder,

@@ -7,7 +7,7 @@ import { findInRivals, programFile } from './rival.ts'
 const PLATFORMS = ['linux-x64-glibc', 'linux-arm64-glibc', 'darwin-arm64', 'darwin-x64'] as const
 
 /** Path of the program itself, without the launcher of the npm package. */
-export const findDeno = (): string => {
+const findDeno = (): string => {
   const failures: string[] = []
   for (const platform of PLATFORMS) {
     try {

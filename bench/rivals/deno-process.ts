@@ -6,7 +6,7 @@ const open = ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> =>
   Promise.resolve({
     async run(guest) {
       const ended = Promise.withResolvers<unknown>()
-      const { child, send } = startDeno('deno-guest.js', memoryMb, (message) =>
+      const { child, send } = startDeno('deno-guest.mjs', memoryMb, (message) =>
         serveGuest(message as GuestMessage, { call, send, ended }),
       )
       const exited = new Promise<void>((resolve) => {

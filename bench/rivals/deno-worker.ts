@@ -8,7 +8,7 @@ type Addressed = { readonly run: number; readonly message: GuestMessage }
 const open = ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let runs = 0
-  const { child, send } = startDeno('deno-host.js', memoryMb, (line) => {
+  const { child, send } = startDeno('deno-host.mjs', memoryMb, (line) => {
     const { run, message } = line as Addressed
     const ended = waiting.get(run)
     const answer = (value: unknown): void => send({ run, message: value })

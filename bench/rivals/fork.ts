@@ -5,7 +5,7 @@ import { serveGuest, type GuestMessage } from './serve-guest.ts'
 const open = ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
   const held: ChildProcess[] = []
   const start = (): ChildProcess =>
-    forkProcess(programFile('fork-guest.js'), [], {
+    forkProcess(programFile('fork-guest.mjs'), [], {
       env: {},
       execArgv: [`--max-old-space-size=${memoryMb}`],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

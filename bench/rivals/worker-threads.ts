@@ -5,7 +5,7 @@ import { serveGuest, type GuestMessage } from './serve-guest.ts'
 const open = ({ deadlineMs, memoryMb, call }: Setting): Promise<Opened> => {
   const held: Worker[] = []
   const start = (): Worker =>
-    new Worker(programFile('worker-guest.js'), {
+    new Worker(programFile('worker-guest.mjs'), {
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16 },
       stdout: false,

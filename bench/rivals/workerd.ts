@@ -67,7 +67,7 @@ const start = async (
   folder: string,
 ): Promise<{ readonly port: number; readonly kill: () => void; readonly exited: Promise<never> }> => {
   const file = join(folder, 'config.capnp')
-  writeFileSync(file, configuration(hostPort, readFileSync(programFile('workerd-router.js'), 'utf8')))
+  writeFileSync(file, configuration(hostPort, readFileSync(programFile('workerd-router.mjs'), 'utf8')))
   const child = spawn(findProgram(), ['serve', '--experimental', '--control-fd=3', file], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: {},

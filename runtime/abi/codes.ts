@@ -19,9 +19,17 @@ export type CodeEntry = {
   readonly remedy: string
 }
 
-const entry = (owner: Owner, exit: number, http: number, meaning: string, remedy: string, retryable = false): CodeEntry =>
-  Object.freeze({ owner, exit, http, retryable, meaning, remedy })
+const entry = (
+  owner: Owner,
+  exit: number,
+  http: number,
+  meaning: string,
+  remedy: string,
+  retryable = false,
+): CodeEntry => Object.freeze({ owner, exit, http, retryable, meaning, remedy })
 
+// A table: one line a code.
+// prettier-ignore
 export const CODES = Object.freeze({
   CONFIG_POLICY_INVALID: entry('operator', 2, 400, 'The policy document breaks its schema.', 'Mend each problem that the message lists; `tollgate check FILE` shows them again.'),
   CONFIG_POLICY_SYNTAX: entry('operator', 2, 400, 'The policy is not well-formed YAML or JSON.', 'Mend the syntax at the line that the message names.'),
@@ -101,5 +109,10 @@ export const isCode = (text: string): text is Code => Object.hasOwn(CODES, text)
 
 /** These end the run even when the guest catches the error. */
 export const FATAL_CODES: ReadonlySet<Code> = new Set<Code>([
-  'LIMIT_TOOL_CALLS', 'LIMIT_COST', 'LIMIT_CPU', 'LIMIT_MEMORY', 'LIMIT_DURATION', 'REPLAY_DIVERGENCE',
+  'LIMIT_TOOL_CALLS',
+  'LIMIT_COST',
+  'LIMIT_CPU',
+  'LIMIT_MEMORY',
+  'LIMIT_DURATION',
+  'REPLAY_DIVERGENCE',
 ])

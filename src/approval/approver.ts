@@ -35,7 +35,7 @@ export type Approver = {
 }
 
 /** Digest of what will be executed under a ticket: whatever of it changes, the approval does not fit any more. */
-export function ticketDigest(judgement: Judgement, facts: TicketFacts, nonce: string): string {
+function ticketDigest(judgement: Judgement, facts: TicketFacts, nonce: string): string {
   const { op, request, effect, categories, costMicroUsd, rule: allowedBy } = judgement
   return sha256(canonicalJson({ ...facts, nonce, op, request, effect, categories, costMicroUsd, allowedBy }))
 }

@@ -100,7 +100,7 @@ function probeOne(tier: 'T1' | 'T2' | 'T3'): TierState {
 const known = new Map<Tier, TierState>()
 
 /** Whether a tier can be had on this machine; tried once in the life of the process, about 10 ms each. */
-export function probeTier(tier: Tier): TierState {
+function probeTier(tier: Tier): TierState {
   const state = known.get(tier) ?? (tier === 'T4' ? probeOuter() : probeOne(tier))
   known.set(tier, state)
   return state

@@ -16,7 +16,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** Whether a value is an object made of plain keys: no class, no array. */
-export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
+const isPlainObject = (value: unknown): value is Record<string, unknown> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype

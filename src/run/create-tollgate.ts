@@ -31,5 +31,5 @@ const optionsSchema = z.strictObject({
  */
 export async function createTollgate(options: TollgateOptions = {}): Promise<Tollgate> {
   mustParse(optionsSchema, options, 'createTollgate()')
-  return assembleTollgate(await openParts(options))
+  return assembleTollgate(openParts(options))
 }

@@ -1,10 +1,13 @@
+import { mkdirSync, openSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { openAuditSink, type AuditSink } from '../audit/sinks.ts'
+import { dirname } from 'node:path'
+import { openAuditSink, STDERR_DESCRIPTOR, type AuditSink } from '../audit/sinks.ts'
 import type { Answer } from '../broker/call.ts'
 import { launchCage } from '../cage/launch.ts'
 import { bestTier } from '../cage/probe.ts'
 import type { Tier } from '../cage/tiers.ts'
 import { createRegistry } from '../capabilities/registry.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
 import { openJournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
@@ -43,24 +46,39 @@ async function tell(listener: ((event: RunEvent) => unknown) | undefined, event:
   }
 }
 
-async function openSink(auditLog: string | undefined, store: Store): Promise<AuditSink | undefined> {
+/** Opens the audit log. Throws CONFIG_STATE_UNUSABLE. */
+function openSink(auditLog: string | undefined): AuditSink | undefined {
+  if (auditLog === undefined) return undefined
+  if (auditLog === 'stderr') return openAuditSink(STDERR_DESCRIPTOR)
   try {
-    return auditLog === undefined ? undefined : await openAuditSink(auditLog)
+    mkdirSync(dirname(auditLog), { recursive: true })
+    return openAuditSink(openSync(auditLog, 'a', 0o600))
+  } catch (cause) {
+    throw new TollgateError('CONFIG_STATE_UNUSABLE', `The audit log ${auditLog} cannot be written.`, {
+      cause,
+    })
+  }
+}
+
+/** Opens the state; a log that was opened already is closed again when that fails. */
+function openStore(state: string, sink: AuditSink | undefined): Store {
+  try {
+    return openSqliteStore(state)
   } catch (error) {
-    store.close()
+    void sink?.close()
     throw error
   }
 }
 
-/** Opens the parts of a Tollgate from options that were judged. Throws CONFIG_USAGE, CONFIG_STATE_UNUSABLE. */
-export async function openParts(options: TollgateOptions): Promise<TollgateParts> {
+/** Opens the parts of a Tollgate from options that were judged. Throws CONFIG_USAGE, CONFIG_STATE_UNUSABLE, CONFIG_TIER_UNAVAILABLE. */
+export function openParts(options: TollgateOptions): TollgateParts {
   const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
   const { concurrentRunsMax = 2 * availableParallelism() } = options
   const capabilities = createRegistry({ tools })
   const tier = bestTier(options.minTier)
   const powers = createPowers(tier, options.powers)
-  const store = openSqliteStore(state)
-  const sink = await openSink(auditLog, store)
+  const sink = openSink(auditLog)
+  const store = openStore(state, sink)
   const onKept = (rows: readonly EventRow[]): void => {
     for (const { record, hash } of rows) sink?.write(record, hash)
   }

@@ -1,11 +1,12 @@
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openAuditSink } from '../../src/audit/sinks.ts'
 import type { AuditRecord, RunResult } from '../../src/index.ts'
 import { openGate } from '../harness/gate.ts'
 import { mailPolicy, MESSAGE, Outbox, SEND_ONE } from '../run/mail.ts'
+import { startHost } from '../run/other-host.ts'
+import { openDescriptors } from '../run/processes.ts'
 
 let folder: string
 beforeEach(() => {
@@ -70,24 +71,34 @@ describe('an audit log', () => {
     expect(warnings).toEqual([expect.stringContaining('audit log cannot be written')])
   })
 
-  it('that cannot be opened is refused, and holds no file open', async () => {
-    await expect(openAuditSink(folder)).rejects.toMatchObject({ code: 'CONFIG_STATE_UNUSABLE' })
-    await expect(
-      openGate({ auditLog: join(folder, 'file', 'log'), state: join(folder, 'state') }).then((gate) =>
-        gate.close(),
-      ),
-    ).resolves.toBeUndefined()
-    expect(existsSync(join(folder, 'file', 'log'))).toBe(true)
+  it('that cannot be opened is refused, and leaves nothing open', async () => {
+    const before = openDescriptors()
+    for (const auditLog of [folder, '/proc/none/audit.log'])
+      await expect(openGate({ auditLog })).rejects.toMatchObject({ code: 'CONFIG_STATE_UNUSABLE' })
+    const file = join(folder, 'file')
+    writeFileSync(file, '')
+    await expect(openGate({ auditLog: join(folder, 'log'), state: file })).rejects.toMatchObject({
+      code: 'CONFIG_STATE_UNUSABLE',
+    })
+    while (openDescriptors() > before) await new Promise(setImmediate)
+    expect(openDescriptors()).toBe(before)
+  })
+
+  it('does not keep a host from ending, also when it could not be opened', async () => {
+    const { code, errors } = await startHost('ending-host.ts', [join(folder, 'state'), 'closes', folder])
+      .ended
+    expect([code, errors]).toEqual([0, ''])
+  })
+
+  it('is read by its owner alone', async () => {
+    const path = join(folder, 'audit.log')
+    await logTo(path)
+    expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
   })
 
   it('leaves no descriptor open when it is closed', async () => {
-    const probe = (): number => {
-      const descriptor = openSync(folder, 'r')
-      closeSync(descriptor)
-      return descriptor
-    }
-    const before = probe()
-    for (let n = 0; n < 5; n += 1) await (await openAuditSink(join(folder, `log-${n}`))).close()
-    expect(probe()).toBe(before)
+    const before = openDescriptors()
+    for (let n = 0; n < 5; n += 1) await (await openGate({ auditLog: join(folder, `log-${n}`) })).close()
+    expect(openDescriptors()).toBe(before)
   })
 })

@@ -1,10 +1,4 @@
-import {
-  createTollgate,
-  type RunOptions,
-  type RunResult,
-  type Tollgate,
-  type TollgateOptions,
-} from '../../src/index.ts'
+import { createTollgate, type RunResult, type Tollgate, type TollgateOptions } from '../../src/index.ts'
 
 /** A Tollgate that keeps nothing, without spare cages unless the test asks for them. */
 export const openGate = (options: TollgateOptions = {}): Promise<Tollgate> =>
@@ -12,12 +6,6 @@ export const openGate = (options: TollgateOptions = {}): Promise<Tollgate> =>
 
 /** Lets loopback servers be reached; everything else of the policy is the test's. */
 export const LOOPBACK = { private_networks: ['127.0.0.0/8'] } as const
-
-/** Runs one tool in a Tollgate of its own. */
-export const runOnce = async (options: RunOptions, setting: TollgateOptions = {}): Promise<RunResult> => {
-  await using gate = await openGate(setting)
-  return await gate.run(options)
-}
 
 /** The facts of every refused call in the audit of a run, in order. */
 export const refusalsOf = async (

@@ -1,10 +1,11 @@
 /**
- * A host in a process of its own that runs one tool: `node ending-host.ts STATE WAY`. `closes` its gate at the end, `forgets` to,
- * or `computes` without end after it has said so.
+ * A host in a process of its own that runs one tool: `node ending-host.ts STATE WAY [LOG]`. `closes` its gate at the end,
+ * `forgets` to, or `computes` without end after it has said so. With LOG it first fails to open another gate with that log.
  */
 import { createTollgate } from '../../src/index.ts'
 
-const [state = '', way] = process.argv.slice(2)
+const [state = '', way, auditLog] = process.argv.slice(2)
+if (auditLog !== undefined) await createTollgate({ state, auditLog }).catch(() => undefined)
 const gate = await createTollgate({ state })
 if (way === 'computes') {
   const onEvent = (event: { kind: string }): void => void (event.kind === 'log' && console.log('computing'))

@@ -38,5 +38,4 @@ export const both =
 export const openGateOf = async (
   options: TollgateOptions,
   replace: Replace = (parts) => parts,
-): Promise<Tollgate> =>
-  assembleTollgate(replace(await openParts({ state: ':memory:', spareCages: 0, ...options })))
+): Promise<Tollgate> => assembleTollgate(replace(openParts({ state: ':memory:', spareCages: 0, ...options })))

@@ -6,7 +6,7 @@ import type { Durability } from '../ports.ts'
 import { MIGRATIONS } from './migrations.ts'
 
 /** The file under the state folder. */
-export const STATE_FILE = 'tollgate.db'
+const STATE_FILE = 'tollgate.db'
 /** How long a write waits for another process that writes. */
 const BUSY_MS_MAX = 5_000
 

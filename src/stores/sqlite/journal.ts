@@ -77,7 +77,7 @@ function appendLink(
 }
 
 /** Hash of a link: SHA-256 over the previous link's hash and this one's body. */
-export const linkHash = (previous: string, body: string): string => sha256(`${previous}\n${body}`)
+const linkHash = (previous: string, body: string): string => sha256(`${previous}\n${body}`)
 
 type RawRun = {
   run_id: string

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { Command } from 'commander'
 import { addAuditCommand } from './audit-command.ts'
+import { addBenchCommand } from './bench-command.ts'
 import type { Invocation } from './command.ts'
 import { addDoctorCommand } from './doctor-command.ts'
 import { addPolicyCommands } from './policy-commands.ts'
@@ -73,5 +74,6 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
   addRunsCommand(program, invocation)
   addAuditCommand(program, invocation)
   addDoctorCommand(program, invocation)
+  addBenchCommand(program, invocation)
   return { program, invocation }
 }

@@ -1,4 +1,4 @@
-import { createGuest } from './guest.js'
+import { createGuest } from './guest.mjs'
 
 process.on(
   'message',

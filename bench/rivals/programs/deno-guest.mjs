@@ -1,6 +1,6 @@
 /** Deno, one process for each run: one JSON message a line, both ways. */
-import { createGuest } from './guest.js'
-import { readLines, writeLine } from './deno-lines.js'
+import { createGuest } from './guest.mjs'
+import { readLines, writeLine } from './deno-lines.mjs'
 
 const receive = createGuest(writeLine)
 await readLines((message) => receive(message))

@@ -1,6 +1,6 @@
 /** Deno, one process for all runs: starts a worker without any permission for each, and passes messages on. */
-import { createGuest } from './guest.js'
-import { readLines, writeLine } from './deno-lines.js'
+import { createGuest } from './guest.mjs'
+import { readLines, writeLine } from './deno-lines.mjs'
 
 const workers = new Map()
 // No file can be read here, so the program of the worker is its own address.

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { createGuest } from './guest.js'
+import { createGuest } from './guest.mjs'
 
 parentPort.on(
   'message',
