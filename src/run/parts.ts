@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { totalmem } from 'node:os'
 import { openAuditSink, type AuditSink } from '../audit/sinks.ts'
 import type { Answer } from '../broker/call.ts'
 import { launchCage } from '../cage/launch.ts'
@@ -26,6 +26,10 @@ export type TollgateParts = {
 }
 
 const STATE_DEFAULT = '.tollgate'
+const RUNS_MAX_DEFAULT = 64
+
+/** A policy may allow one run 4 GB: less would refuse it for ever. */
+const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 ** 21))
 
 const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
@@ -55,7 +59,7 @@ async function openSink(auditLog: string | undefined, store: Store): Promise<Aud
 /** Opens the parts of a Tollgate from options that were judged. Throws CONFIG_USAGE, CONFIG_STATE_UNUSABLE. */
 export async function openParts(options: TollgateOptions): Promise<TollgateParts> {
   const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
-  const { concurrentRunsMax = 2 * availableParallelism() } = options
+  const { concurrentRunsMax = RUNS_MAX_DEFAULT, memoryMbMax = halfOfMemoryMb() } = options
   const capabilities = createRegistry({ tools })
   const tier = bestTier(options.minTier)
   const powers = createPowers(tier, options.powers)
@@ -76,6 +80,7 @@ export async function openParts(options: TollgateOptions): Promise<TollgateParts
       launch: (isStrict) => powers.launchCage(isStrict),
       sparesMax: spareCages,
       runsMax: concurrentRunsMax,
+      memoryMbMax,
     }),
     powers,
     onKept,
