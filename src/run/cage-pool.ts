@@ -81,6 +81,8 @@ class Pool implements CagePool {
       return { cage, release: () => this.#released(ticket) }
     } catch (error) {
       cage?.unreserve()
+      // It may never become ready; the next run does not wait for it as well.
+      if (cage?.isReady === false && cage.runs === 0) cage.kill()
       this.#released(ticket)
       throw error
     }

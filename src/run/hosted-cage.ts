@@ -121,6 +121,10 @@ export class HostedCage {
     return this.#runs
   }
 
+  get isReady(): boolean {
+    return this.#accounts !== undefined
+  }
+
   /** It can serve nobody any more. */
   get isLost(): boolean {
     return this.#isLost
