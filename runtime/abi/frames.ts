@@ -69,6 +69,7 @@ export const FAULTS = [
   'timeout',
   'memory',
   'output',
+  'stopped',
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -78,7 +79,10 @@ export type Fault = (typeof FAULTS)[number]
  */
 export type DoneFrame = { t: 'done'; slot: number; ok: boolean; fault?: Fault; refused?: number }
 
-export type CageFrame = ReadyFrame | CallFrame | LogFrame | DoneFrame
+/** Cage → host: all that came was acted on, and there was nothing to say. */
+export type TurnFrame = { t: 'turn' }
+
+export type CageFrame = ReadyFrame | TurnFrame | CallFrame | LogFrame | DoneFrame
 
 /** What crosses to the guest of an error: no stack, no path, no rule text beyond the hint. */
 export type GuestError = { code: string; message: string; gate?: string; hint?: string; retryable: boolean }

@@ -9,7 +9,15 @@ export type AuditRecord = {
   /** ISO 8601, host clock. */
   at: string
   event:
-    'run.started' | 'run.ended' | 'call.intended' | 'call' | 'approval' | 'cost_alert' | 'timer' | 'breach'
+    | 'run.started'
+    | 'run.restarted'
+    | 'run.ended'
+    | 'call.intended'
+    | 'call'
+    | 'approval'
+    | 'cost_alert'
+    | 'timer'
+    | 'breach'
   prev: string
   hash: string
   /** Depends on the event: op, subject, verdict, code, gate, rule, digests, bytes, cost, … */

@@ -9,6 +9,8 @@ export type OpUsage = {
 
 /** Adds up what one run consumes; for its result, not for its limits. */
 export class UsageMeter {
+  /** An effect was begun: the run cannot be started again as if nothing had happened. */
+  hasEffects = false
   /** Every call that was counted, refused ones too. */
   calls = 0
   readonly byOp = new Map<string, OpUsage>()

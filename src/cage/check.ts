@@ -100,6 +100,8 @@ export const checkCageFrame = (header: unknown, segments: readonly string[]): Ca
   if (known.t === 'call') return checkCall(known, segments)
   if (known.t === 'log') return checkLog(known, segments)
   if (known.t === 'done') return checkDone(known, segments)
+  if (known.t === 'turn')
+    return hasOnly(known, []) && segments.length === 0 ? { t: 'turn' } : 'turn: wrong shape'
   if (known.t === 'ready') return checkReady(known, segments)
   return 'header: unknown kind'
 }

@@ -13,6 +13,7 @@ const GRACE_MS = 200
 export class Guard {
   readonly cells: Float64Array
   readonly #residentBytes: () => number
+  #baseBytes = 0
 
   /** `residentBytes` reads the resident size of this process. */
   constructor(residentBytes: () => number) {
@@ -24,9 +25,11 @@ export class Guard {
     this.cells[CELLS[cell]] = value
   }
 
-  /** A run begins: what is resident now is the base that its memory is added to. */
-  allowMemory(memoryMb: number): void {
-    this.#set('residentBytesMax', this.#residentBytes() + (memoryMb + MEMORY_SLACK_MB) * MB)
+  /** The heap limits of the runs that are there: where there is only one, what is resident now is the base that they are added to. */
+  allowMemory(limitsMb: readonly number[]): void {
+    if (limitsMb.length <= 1) this.#baseBytes = this.#residentBytes()
+    const allowedMb = limitsMb.reduce((sum, limitMb) => sum + limitMb + MEMORY_SLACK_MB, 0)
+    this.#set('residentBytesMax', this.#baseBytes + allowedMb * MB)
   }
 
   enter(segmentMs: number): void {

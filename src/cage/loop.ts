@@ -23,7 +23,10 @@ export class Loop {
 
   /** Acts on the frames of one read, writes what came of it, and only then prepares for the next run. */
   turn(frames: readonly ReadFrame[]): void {
+    const { posted } = this.#outbox
     for (const { header, segments } of frames) this.#act(header as HostFrame, segments)
+    // The host must know that nobody computes any more.
+    if (frames.length > 0 && this.#outbox.posted === posted) this.#outbox.post({ t: 'turn' }, [])
     this.#outbox.flush()
     this.#refill()
   }
@@ -50,7 +53,7 @@ export class Loop {
   #start(frame: StartFrame, manifest: string, program: string, input: string): void {
     const slot = new Slot(frame, this.#takeIsolate(frame.memoryMb), this.#outbox)
     this.#slots.set(frame.slot, slot)
-    this.#guard.allowMemory(frame.memoryMb)
+    this.#guard.allowMemory([...this.#slots.values()].map(({ memoryMb }) => memoryMb))
     slot.run(manifest, program, input)
     this.#forget(frame.slot)
   }

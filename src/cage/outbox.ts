@@ -9,6 +9,7 @@ export class Outbox {
   readonly #write: (bytes: Buffer) => void
   #frames: Buffer[] = []
   #bytes = 0
+  #posted = 0
 
   /**
    * `write` blocks until all bytes are written: that is what holds a guest back that calls or logs faster than the host reads.
@@ -21,11 +22,17 @@ export class Outbox {
    * Adds a frame. Called from guest code, which may have used the stack up: what can fail comes first, and keeping the frame
    * last, so a throw means that nothing was taken.
    */
+  /** Frames that were posted so far. */
+  get posted(): number {
+    return this.#posted
+  }
+
   post(header: CageFrame, segments: readonly string[]): void {
     const frame = encodeFrame(header, segments)
     if (this.#bytes >= FLUSH_BYTES) this.flush()
     this.#bytes += frame.length
     this.#frames.push(frame)
+    this.#posted += 1
   }
 
   /** Writes what was gathered. */

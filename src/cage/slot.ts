@@ -60,6 +60,10 @@ export class Slot {
     guest.onSend = (kind, number, textA, textB, textC) => this.#take(kind, number, textA, textB, textC)
   }
 
+  get memoryMb(): number {
+    return this.#start.memoryMb
+  }
+
   get isOver(): boolean {
     return this.#over
   }
@@ -83,10 +87,9 @@ export class Slot {
     if (!this.#over) this.#settle(this.#guest.deliver(seq, ok, atMs, text))
   }
 
-  /** Ends the run from the host's side; nothing is reported. */
+  /** Ends the run from the host's side, and says that it is done. */
   stop(): void {
-    this.#over = true
-    this.#guest.dispose()
+    if (!this.#over) this.#fail('stopped', { name: 'Error', message: 'The run was stopped.', stack: '' })
   }
 
   /** Judges how a stretch of guest code ended. An error of its own counts only until the tool is loaded. */

@@ -1,6 +1,7 @@
-import { Semaphore } from '../broker/semaphore.ts'
+import { availableParallelism } from 'node:os'
 import type { Cage } from '../cage/launch.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
+import { Admission, type Ticket } from './admission.ts'
 import { HostedCage } from './hosted-cage.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -11,78 +12,80 @@ export type CagePoolSetting = {
   readonly sparesMax: number
   /** Runs that go on at once; more wait. */
   readonly runsMax: number
+  /** Memory that all runs together may come to use; runs that would pass it wait. */
+  readonly memoryMbMax: number
 }
 
 /** What a run needs of its cage. */
 export type CageDemand = {
-  /** Principal and policy digest. */
-  readonly binding: string
-  /** Heap limit of the isolate, for a cage that is started for it. */
+  readonly principal: string
+  readonly policyDigest: string
+  readonly priority: number
+  /** Heap limit of the isolate. */
   readonly memoryMb: number
   /** No machine code from guest code; spares are not of this kind. */
   readonly isStrict: boolean
+  /** No other run in the same cage, now or later. */
+  readonly isExclusive: boolean
 }
 
-/** Cages for runs: one run at a time in each, each bound for good to the first principal and policy that it serves. */
+/** A place in a ready cage; give it back once, whatever happens. */
+export type CageLease = { readonly cage: HostedCage; release(): void }
+
+/** Cages for runs, each bound for good to the first principal and policy that it serves. */
 export type CagePool = {
-  /** A ready cage for this binding; waits for a place. Throws INTERNAL_CAGE_START, or the signal's reason. */
-  acquire(demand: CageDemand, signal: AbortSignal): Promise<HostedCage>
-  /** Gives a cage back. One whose run did not end by itself is killed. */
-  release(cage: HostedCage, isClean: boolean): void
+  /** A place in a ready cage; waits for admission. Throws INTERNAL_CAGE_START, LIMIT_QUEUE, or the signal's reason. */
+  acquire(demand: CageDemand, signal: AbortSignal): Promise<CageLease>
   /** Kills every cage; resolves when their processes are gone. */
   close(): Promise<void>
 }
 
 /** A cage is replaced after so many runs, whatever it looks like: what leaks in it ends with it. */
 const RUNS_SERVED_MAX = 1_000
-/** And when a run left so much resident: the next one is measured from there, so what stays would add up. */
+/** And when its runs left so much resident: the next are measured from there, so what stays would add up. */
 const IDLE_RESIDENT_BYTES_MAX = 160 * 1024 * 1024
 const MEMORY_MB_DEFAULT = 64
+/** Runs that share a cage: while one waits for the host, another computes. */
+const RUNS_PER_CAGE_MAX = 32
+const WAITING_MAX = 10_000
+/** Cages that are free and bound, beyond one for each core, are let go. */
+const coresMax = availableParallelism()
 
 class Pool implements CagePool {
   readonly #setting: CagePoolSetting
   readonly #all = new Set<HostedCage>()
-  readonly #idle: HostedCage[] = []
-  readonly #places: Semaphore
+  readonly #admission: Admission
   readonly #killAll = (): void => {
     for (const cage of this.#all) cage.kill()
   }
   #isClosed = false
 
   constructor(setting: CagePoolSetting) {
+    const { runsMax, memoryMbMax } = setting
     this.#setting = setting
-    this.#places = new Semaphore(setting.runsMax)
+    this.#admission = new Admission({ runsMax, memoryMbMax, waitingMax: WAITING_MAX })
     process.once('exit', this.#killAll)
     this.#refillSoon()
   }
 
-  async acquire({ binding, memoryMb, isStrict }: CageDemand, signal: AbortSignal): Promise<HostedCage> {
-    const waiting = this.#places.acquire(signal)
+  async acquire(demand: CageDemand, signal: AbortSignal): Promise<CageLease> {
+    const ticket = { principal: demand.principal, priority: demand.priority, memoryMb: demand.memoryMb }
+    const waiting = this.#admission.enter(ticket, signal)
     if (waiting !== undefined) await waiting
     let cage: HostedCage | undefined
     try {
       if (this.#isClosed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
-      const fit = this.#take(binding) ?? (isStrict ? undefined : this.#take(undefined))
-      cage = fit ?? this.#launch(memoryMb, isStrict)
-      cage.binding = binding
-      cage.setIdle(false)
+      cage = this.#choose(demand)
+      cage.reserve()
       await untilAborted(cage.ready, signal)
-      return cage
+      return { cage, release: () => this.#released(ticket) }
     } catch (error) {
-      cage?.kill()
-      this.#places.release()
+      cage?.unreserve()
+      // It may never become ready; the next run does not wait for it as well.
+      if (cage?.isReady === false && cage.runs === 0) cage.kill()
+      this.#released(ticket)
       throw error
     }
-  }
-
-  release(cage: HostedCage, isClean: boolean): void {
-    this.#places.release()
-    if (isClean && !this.#isClosed && this.#isFit(cage)) {
-      cage.setIdle(true)
-      this.#idle.push(cage)
-    } else cage.kill()
-    this.#trim()
-    this.#refillSoon()
   }
 
   async close(): Promise<void> {
@@ -93,6 +96,30 @@ class Pool implements CagePool {
     await Promise.all([...this.#all].map(({ exited }) => exited))
   }
 
+  /** The warmest cage that fits: a free one of this binding, a spare, one whose runs all wait, a new one, the emptiest. */
+  #choose(demand: CageDemand): HostedCage {
+    const binding = JSON.stringify([demand.principal, demand.policyDigest])
+    const own = this.#open().filter((cage) => cage.binding === binding && !cage.isExclusive)
+    const free = own.findLast(({ runs }) => runs === 0) ?? this.#spareFor(demand)
+    const cage =
+      free ??
+      (demand.isExclusive ? undefined : shareable(own)) ??
+      this.#launch(demand.memoryMb, demand.isStrict)
+    cage.binding = binding
+    cage.isExclusive = demand.isExclusive
+    return cage
+  }
+
+  #open(): HostedCage[] {
+    return [...this.#all].filter((cage) => !cage.isRetired && cage.runsServed < RUNS_SERVED_MAX)
+  }
+
+  #spareFor({ isStrict }: CageDemand): HostedCage | undefined {
+    return isStrict
+      ? undefined
+      : this.#open().find(({ binding, runs }) => binding === undefined && runs === 0)
+  }
+
   #launch(memoryMb: number, isStrict: boolean): HostedCage {
     const cage = new HostedCage(this.#setting.launch(isStrict), memoryMb)
     this.#all.add(cage)
@@ -100,46 +127,46 @@ class Pool implements CagePool {
     return cage
   }
 
+  #released(ticket: Ticket): void {
+    this.#admission.leave(ticket)
+    this.#trim()
+    this.#refillSoon()
+  }
+
   /** Spares hide the start of a process; they are refilled when a run is over, never between a request and its reply. */
   #refillSoon(): void {
     setImmediate(() => {
       if (this.#isClosed) return
-      const spares = this.#idle.filter(({ binding, isLost }) => binding === undefined && !isLost).length
+      const spares = this.#open().filter(({ binding }) => binding === undefined).length
       try {
-        for (let n = spares; n < this.#setting.sparesMax; n += 1) {
-          const cage = this.#launch(MEMORY_MB_DEFAULT, false)
-          cage.setIdle(true)
-          this.#idle.push(cage)
-        }
+        for (let n = spares; n < this.#setting.sparesMax; n += 1)
+          this.#launch(MEMORY_MB_DEFAULT, false).setIdle(true)
       } catch {
         // A cage that cannot be started is reported to the run that needs one.
       }
     })
   }
 
-  /** The one of that binding that served last is the warmest. */
-  #take(binding: string | undefined): HostedCage | undefined {
-    const at = this.#idle.findLastIndex((cage) => !cage.isLost && cage.binding === binding)
-    return at === -1 ? undefined : this.#idle.splice(at, 1)[0]
-  }
-
-  #isFit({ isLost, runsServed, meter }: HostedCage): boolean {
-    if (isLost || runsServed >= RUNS_SERVED_MAX) return false
-    const reading = meter.read()
-    return reading !== undefined && reading.residentBytes <= IDLE_RESIDENT_BYTES_MAX
-  }
-
-  /** At most as many idle cages of bindings as there are places; the oldest go first. */
+  /** Lets go of free cages that are not worth keeping: worn out, grown, or more than the cores can use. */
   #trim(): void {
-    const lost = (cage: HostedCage): boolean => cage.isLost
-    for (let at = this.#idle.findIndex(lost); at !== -1; at = this.#idle.findIndex(lost))
-      this.#idle.splice(at, 1)
-    const bound = this.#idle.filter(({ binding }) => binding !== undefined)
-    for (const cage of bound.slice(0, Math.max(0, bound.length - this.#setting.runsMax))) {
-      this.#idle.splice(this.#idle.indexOf(cage), 1)
-      cage.kill()
-    }
+    const free = [...this.#all].filter(
+      ({ binding, runs, isLost }) => binding !== undefined && runs === 0 && !isLost,
+    )
+    const worn = free.filter(
+      (cage) =>
+        cage.isExclusive ||
+        cage.runsServed >= RUNS_SERVED_MAX ||
+        (cage.residentBytes ?? 0) > IDLE_RESIDENT_BYTES_MAX,
+    )
+    const kept = free.filter((cage) => !worn.includes(cage))
+    for (const cage of [...worn, ...kept.slice(0, Math.max(0, kept.length - 2 * coresMax))]) cage.kill()
   }
+}
+
+/** A cage whose runs all wait for the host; once there is one for each core, also one in which somebody computes. */
+function shareable(own: readonly HostedCage[]): HostedCage | undefined {
+  const roomy = own.filter(({ runs }) => runs < RUNS_PER_CAGE_MAX).toSorted((a, b) => a.runs - b.runs)
+  return roomy.find(({ isComputing }) => !isComputing) ?? (own.length >= coresMax ? roomy[0] : undefined)
 }
 
 /** Opens a pool, and soon its spares. */

@@ -21,6 +21,7 @@ const optionsSchema = z.strictObject({
   powers: z.object({}).optional(),
   minTier: z.enum(TIERS).optional(),
   spareCages: z.int().min(0).max(64).optional(),
+  memoryMbMax: z.int().min(64).optional(),
   concurrentRunsMax: z.int().min(1).max(1024).optional(),
   onEvent: callback.optional(),
 })

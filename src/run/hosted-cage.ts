@@ -1,15 +1,25 @@
-import type { CallFrame, DeliverFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/abi/frames.ts'
-import { FRAME_VERSION } from '../../runtime/abi/frames.ts'
+import {
+  FRAME_VERSION,
+  type CageFrame,
+  type CallFrame,
+  type DeliverFrame,
+  type DoneFrame,
+  type LogFrame,
+  type StartFrame,
+} from '../../runtime/abi/frames.ts'
 import type { Cage, CageExit } from '../cage/launch.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
+import { CageAccounts, type SlotAccount } from './cage-accounts.ts'
 import { openMeter, type Meter } from './meter.ts'
 
-/** Why a cage cannot go on. */
-export type CageLoss =
+/** Why a cage cannot go on. `isShared`: other runs lived in it, so the cause need not be this one's. */
+export type CageLoss = { readonly isShared: boolean } & (
   | { readonly kind: 'breach'; readonly reason: string }
   | { readonly kind: 'exit'; readonly exit: CageExit; readonly stderrTail: string }
+  | { readonly kind: 'neighbour' }
+)
 
-/** Who a live slot reports to. */
+/** Who a slot reports to. */
 export type SlotHandlers = {
   onCall(frame: CallFrame, args: string): void
   onLog(frame: LogFrame, text: string): void
@@ -20,27 +30,55 @@ export type SlotHandlers = {
 /** What a run needs to start in a cage; the slot is issued here. Segments: stub manifest, program, input. */
 export type SlotStart = Omit<StartFrame, 't' | 'slot'>
 
+/** The place of one run in a cage. */
+export interface CageSlot {
+  /** What the run uses of the cage, as the host measures it. */
+  readonly meter: Meter
+  start(start: SlotStart, segments: readonly string[]): void
+  deliver(frame: Omit<DeliverFrame, 't' | 'slot'>, json: string): void
+  /**
+   * The run is over. `clean`: the guest said so itself. `retire`: it did, after it broke a limit; the cage takes nobody else.
+   * `stop`: the host ends it; a guest that does not yield in time takes the cage along. `kill`: the cage ends now.
+   */
+  close(how: SlotEnd): void
+}
+export type SlotEnd = 'clean' | 'retire' | 'stop' | 'kill'
+
 /** Longest time from the start of a cage to its `ready`, in milliseconds. */
 const READY_MS_MAX = 20_000
+/** A guest that was told to stop and still runs after this long is stuck. */
+const STOP_MS_MAX = 150
+
+type Live = { readonly handlers: SlotHandlers; readonly account: SlotAccount }
+type Loss =
+  | { readonly kind: 'breach'; readonly reason: string }
+  | { readonly kind: 'exit'; readonly exit: CageExit; readonly stderrTail: string }
+  | { readonly kind: 'neighbour' }
 
 /**
- * A cage as the host sees it: bound once to a principal and a policy, serving one run at a time, metered from outside. A frame
- * that is out of turn, or names a slot that is not live, ends it.
+ * A cage as the host sees it: bound once to a principal and a policy, metered from outside. Its runs take turns at computing;
+ * while one waits for the host, another computes. A frame that is out of turn, or names a slot that is not live, ends it.
  */
 export class HostedCage {
   /** Principal and policy digest that it serves; undefined while it is spare. */
   binding: string | undefined
+  /** It serves one run and no other. */
+  isExclusive = false
   runsServed = 0
   /** Rejects with INTERNAL_CAGE_START when the cage never becomes ready. */
   readonly ready: Promise<void>
   readonly #cage: Cage
   readonly #exited = Promise.withResolvers<void>()
-  #handlers: SlotHandlers | undefined
-  #slot = 0
-  #isReady = false
+  readonly #live = new Map<number, Live>()
+  /** Slots that were told to stop and have not said `done` yet. */
+  readonly #stopping = new Map<number, NodeJS.Timeout>()
+  #accounts: CageAccounts | undefined
+  #lastSlot = 0
+  #runs = 0
+  #loss: Loss | undefined
   #isLost = false
-  #loss: CageLoss | undefined
-  #meter: Meter | undefined
+  #isRetired = false
+  #isComputing = false
 
   /** `cage` was just launched; `memoryMb` is the heap limit of the isolate that it prepares ahead. */
   constructor(cage: Cage, memoryMb: number) {
@@ -53,40 +91,38 @@ export class HostedCage {
       failed('it was not ready in time')
       this.kill()
     }, READY_MS_MAX)
-    this.#cage.onFrame = (frame, segments) => {
-      const text = segments[0] ?? ''
-      if (!this.#isReady) {
-        if (frame.t !== 'ready' || frame.v !== FRAME_VERSION)
-          return this.#lose({ kind: 'breach', reason: 'not ready' })
-        clearTimeout(timer)
-        return this.#settle(resolve, reject)
-      }
-      const handlers = this.#handlers
-      if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
-      if (handlers === undefined || frame.slot !== this.#slot)
-        return this.#lose({ kind: 'breach', reason: 'no such slot' })
-      if (frame.t === 'call') return handlers.onCall(frame, text)
-      if (frame.t === 'log') return handlers.onLog(frame, text)
-      this.#handlers = undefined
-      return handlers.onDone(frame, text)
-    }
-    this.#cage.onBreach = (reason) => this.#lose({ kind: 'breach', reason })
-    this.#cage.onExit = (exit) => {
+    cage.onFrame = (frame, segments) => {
+      if (this.#accounts !== undefined) return this.#take(frame, segments[0] ?? '')
+      if (frame.t !== 'ready' || frame.v !== FRAME_VERSION)
+        return this.#lose({ kind: 'breach', reason: 'not ready' })
       clearTimeout(timer)
-      failed(
-        `it ended with ${exit.signal ?? `exit code ${String(exit.code)}`} ${this.#cage.stderrTail()}`.trimEnd(),
-      )
-      this.#meter?.close()
+      this.#settle(resolve, reject)
+    }
+    cage.onBreach = (reason) => this.#lose({ kind: 'breach', reason })
+    cage.onExit = (exit) => {
+      clearTimeout(timer)
+      const stderrTail = cage.stderrTail()
+      failed(`it ended with ${exit.signal ?? `exit code ${String(exit.code)}`} ${stderrTail}`.trimEnd())
+      this.#accounts?.close()
       this.#exited.resolve()
-      this.#lose({ kind: 'exit', exit, stderrTail: this.#cage.stderrTail() })
+      this.#lose({ kind: 'exit', exit, stderrTail })
     }
     // Whoever acquires the cage hears of it; a spare that fails is replaced.
     this.ready.catch(() => undefined)
-    this.#cage.send({ t: 'hello', v: FRAME_VERSION, memoryMb })
+    cage.send({ t: 'hello', v: FRAME_VERSION, memoryMb })
   }
 
   get pid(): number {
     return this.#cage.pid
+  }
+
+  /** Runs that have a place in it, from `reserve` to the close of their slot. */
+  get runs(): number {
+    return this.#runs
+  }
+
+  get isReady(): boolean {
+    return this.#accounts !== undefined
   }
 
   /** It can serve nobody any more. */
@@ -94,22 +130,59 @@ export class HostedCage {
     return this.#isLost
   }
 
+  /** It takes no further run. */
+  get isRetired(): boolean {
+    return this.#isRetired || this.#isLost
+  }
+
+  /** A guest computes in it, as far as the host can know: it was handed something and has not been heard of since. */
+  get isComputing(): boolean {
+    return this.#isComputing
+  }
+
+  /** Resident size of the process; undefined before it is ready and after its end. */
+  get residentBytes(): number | undefined {
+    return this.#accounts?.residentBytes()
+  }
+
   /** Resolves when the process is gone. */
   get exited(): Promise<void> {
     return this.#exited.promise
   }
 
-  /** Starts a run; the cage must be ready and idle. */
-  start(start: SlotStart, segments: readonly string[], handlers: SlotHandlers): void {
-    if (this.#loss !== undefined) return handlers.onLost(this.#loss)
-    this.#slot += 1
-    this.runsServed += 1
-    this.#handlers = handlers
-    this.#cage.send({ t: 'start', slot: this.#slot, ...start }, segments)
+  /** Takes a place for a run; freed by closing its slot, or by `unreserve`. */
+  reserve(): void {
+    this.#runs += 1
+    this.#cage.setIdle(false)
   }
 
-  deliver(frame: Omit<DeliverFrame, 't' | 'slot'>, json: string): void {
-    this.#cage.send({ t: 'deliver', slot: this.#slot, ...frame }, [json])
+  /** Gives back a place whose slot was never opened. */
+  unreserve(): void {
+    this.#runs -= 1
+    if (this.#runs > 0) return
+    if (this.#isRetired) this.kill()
+    else this.#cage.setIdle(true)
+  }
+
+  /** Opens the slot of a run; the cage must be ready. */
+  open(handlers: SlotHandlers): CageSlot {
+    if (this.#accounts === undefined)
+      throw new TollgateError('INTERNAL_CAGE_START', 'The cage is not ready.', { gate: 'cage' })
+    const slot = (this.#lastSlot += 1)
+    const account = this.#accounts.open()
+    this.runsServed += 1
+    this.#live.set(slot, { handlers, account })
+    return {
+      meter: account,
+      start: (start, segments) => {
+        if (this.#loss !== undefined) return handlers.onLost({ ...this.#loss, isShared: false })
+        this.#send(account, { t: 'start', slot, ...start }, segments)
+      },
+      deliver: (frame, json) => {
+        if (this.#live.has(slot)) this.#send(account, { t: 'deliver', slot, ...frame }, [json])
+      },
+      close: (how) => this.#close(slot, account, how),
+    }
   }
 
   /** Ends the process; the only way to stop a guest for sure. */
@@ -123,30 +196,74 @@ export class HostedCage {
     this.#cage.setIdle(isIdle)
   }
 
-  /** The meter of a ready cage. */
-  get meter(): Meter {
-    if (this.#meter === undefined)
-      throw new TollgateError('INTERNAL_CAGE_START', 'The cage is not ready.', { gate: 'cage' })
-    return this.#meter
+  #send(account: SlotAccount, frame: Parameters<Cage['send']>[0], segments: readonly string[]): void {
+    this.#isComputing = true
+    account.touch()
+    this.#cage.send(frame, segments)
+  }
+
+  #take(frame: CageFrame, text: string): void {
+    this.#isComputing = false
+    this.#accounts?.answered()
+    if (frame.t === 'turn') return
+    if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
+    const live = this.#live.get(frame.slot)
+    if (live === undefined) return this.#takeLate(frame)
+    if (frame.t === 'call') return live.handlers.onCall(frame, text)
+    if (frame.t === 'log') return live.handlers.onLog(frame, text)
+    return live.handlers.onDone(frame, text)
+  }
+
+  /** What was under way when its slot was stopped is dropped; anything else names a slot that was never there or is over. */
+  #takeLate(frame: Exclude<CageFrame, { t: 'ready' | 'turn' }>): void {
+    const timer = this.#stopping.get(frame.slot)
+    if (timer === undefined) return this.#lose({ kind: 'breach', reason: 'no such slot' })
+    if (frame.t !== 'done') return
+    clearTimeout(timer)
+    this.#stopping.delete(frame.slot)
+  }
+
+  #close(slot: number, account: SlotAccount, how: SlotEnd): void {
+    if (!this.#live.delete(slot)) return
+    account.close()
+    this.unreserve()
+    if (how === 'clean' || this.#isLost) return
+    this.#isRetired ||= how === 'retire'
+    if (this.#runs === 0 || how === 'kill') return this.#killFor({ kind: 'neighbour' })
+    if (how === 'stop') this.#stop(slot)
+  }
+
+  #stop(slot: number): void {
+    this.#stopping.set(
+      slot,
+      setTimeout(() => this.#killFor({ kind: 'neighbour' }), STOP_MS_MAX),
+    )
+    this.#cage.send({ t: 'stop', slot })
+  }
+
+  /** Ends the process; the runs that are still in it hear why. */
+  #killFor(loss: Loss): void {
+    this.kill()
+    this.#lose(loss)
+  }
+
+  #lose(loss: Loss): void {
+    this.#loss ??= loss
+    this.kill()
+    for (const timer of this.#stopping.values()) clearTimeout(timer)
+    this.#stopping.clear()
+    const isShared = this.#live.size > 1 || loss.kind === 'neighbour'
+    for (const { handlers } of [...this.#live.values()]) handlers.onLost({ ...loss, isShared })
   }
 
   /** No guest code ran yet: now the process of Node can be told from what launched it. */
   #settle(resolve: () => void, reject: (error: unknown) => void): void {
     try {
-      this.#meter = openMeter(this.#cage.nodePid())
-      this.#isReady = true
+      this.#accounts = new CageAccounts(openMeter(this.#cage.nodePid()))
       resolve()
     } catch (error) {
       reject(error)
       this.kill()
     }
-  }
-
-  #lose(loss: CageLoss): void {
-    const handlers = this.#handlers
-    this.#loss ??= loss
-    this.#handlers = undefined
-    this.kill()
-    handlers?.onLost(loss)
   }
 }

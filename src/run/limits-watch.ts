@@ -26,6 +26,17 @@ export type WatchTotals = {
   readonly wallMs: number
 }
 
+/** Nothing used. */
+export const NO_TOTALS: WatchTotals = { cpuMs: 0, cpuMicroUsd: 0, memoryPeakBytes: 0, wallMs: 0 }
+
+/** What two stretches used together; memory is the higher peak. */
+export const sumOfTotals = (a: WatchTotals, b: WatchTotals): WatchTotals => ({
+  cpuMs: a.cpuMs + b.cpuMs,
+  cpuMicroUsd: a.cpuMicroUsd + b.cpuMicroUsd,
+  memoryPeakBytes: Math.max(a.memoryPeakBytes, b.memoryPeakBytes),
+  wallMs: a.wallMs + b.wallMs,
+})
+
 /**
  * Keeps the limits on time, CPU and memory of one run from outside its process; the answer to a limit is SIGKILL. Waiting for a
  * human stops the clock. What the run uses is charged to the ledger of its task as it goes, so runs side by side share one limit.

@@ -21,8 +21,10 @@ export type TollgateOptions = {
   powers?: Partial<Powers>
   /** Cages kept started and unbound. Default 1. */
   spareCages?: number
-  /** Runs that go on at once; more wait. Default: twice the processors. */
+  /** Runs that go on at once; more wait, principals in turn. Default 64. */
   concurrentRunsMax?: number
+  /** Memory that all runs together may come to use, by their max_memory_mb; more wait. Default: half of the machine's. */
+  memoryMbMax?: number
   onEvent?: (event: RunEvent) => void
 }
 
@@ -39,6 +41,8 @@ export type RunOptions = {
   /** Joins runs: the limits of the policy hold for all runs of a task together. */
   task?: string
   idempotencyKey?: string
+  /** Higher goes first where runs of one principal wait for a place: -100 to 100, default 0. */
+  priority?: number
   /** Cancels the run. */
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void

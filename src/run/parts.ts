@@ -1,5 +1,5 @@
 import { mkdirSync, openSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import { openAuditSink, STDERR_DESCRIPTOR, type AuditSink } from '../audit/sinks.ts'
 import type { Answer } from '../broker/call.ts'
@@ -29,6 +29,10 @@ export type TollgateParts = {
 }
 
 const STATE_DEFAULT = '.tollgate'
+const RUNS_MAX_DEFAULT = 64
+
+/** A policy may allow one run 4 GB: less would refuse it for ever. */
+const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 ** 21))
 
 const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
@@ -73,7 +77,7 @@ function openStore(state: string, sink: AuditSink | undefined): Store {
 /** Opens the parts of a Tollgate from options that were judged. Throws CONFIG_USAGE, CONFIG_STATE_UNUSABLE, CONFIG_TIER_UNAVAILABLE. */
 export function openParts(options: TollgateOptions): TollgateParts {
   const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
-  const { concurrentRunsMax = 2 * availableParallelism() } = options
+  const { concurrentRunsMax = RUNS_MAX_DEFAULT, memoryMbMax = halfOfMemoryMb() } = options
   const capabilities = createRegistry({ tools })
   const tier = bestTier(options.minTier)
   const powers = createPowers(tier, options.powers)
@@ -94,6 +98,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
       launch: (isStrict) => powers.launchCage(isStrict),
       sparesMax: spareCages,
       runsMax: concurrentRunsMax,
+      memoryMbMax,
     }),
     powers,
     onKept,

@@ -23,6 +23,7 @@ export type PreparedRun = {
   readonly program: Program
   readonly inputJson: string
   readonly idempotencyKey: string | undefined
+  readonly priority: number
   /** SHA-256 over tool, policy and input: what an idempotency key stands for. */
   readonly requestDigest: string
   readonly secrets: ReadonlyMap<string, ResolvedSecret>
@@ -56,6 +57,7 @@ const optionsSchema = z
     principal: name.optional(),
     task: name.optional(),
     idempotencyKey: name.optional(),
+    priority: z.int().min(-100).max(100).optional(),
     signal: z.instanceof(AbortSignal).optional(),
     onEvent: callback.optional(),
     approve: callback.optional(),
@@ -117,7 +119,15 @@ export type PrepareSetting = {
  */
 export async function prepareRun(options: RunOptions, setting: PrepareSetting): Promise<PreparedRun> {
   mustParse(optionsSchema, options, 'run()')
-  const { principal = 'local', task, idempotencyKey, signal, onEvent, approve = setting.approve } = options
+  const {
+    principal = 'local',
+    task,
+    idempotencyKey,
+    priority = 0,
+    signal,
+    onEvent,
+    approve = setting.approve,
+  } = options
   const policy = await setting.compile(options.policy)
   bestTier(policy.security.minTier)
   const program = makeProgram(await readTool(options), setting.capabilityNames)
@@ -129,6 +139,7 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     program,
     inputJson: input.json,
     idempotencyKey,
+    priority,
     signal,
     onEvent,
     approve,

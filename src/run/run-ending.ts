@@ -30,7 +30,7 @@ function readGuestError(json: string): { name: string; message: string; stack: s
   }
 }
 
-const FAULT_CODES: Readonly<Record<Exclude<Fault, 'timeout' | 'memory' | 'output'>, Code>> = {
+const FAULT_CODES: Readonly<Record<Exclude<Fault, 'timeout' | 'memory' | 'output' | 'stopped'>, Code>> = {
   threw: 'GUEST_THREW',
   unpassable: 'GUEST_UNPASSABLE',
   syntax: 'GUEST_SYNTAX',
@@ -75,11 +75,13 @@ export function endingOfDone(
   frame: DoneFrame,
   text: string,
   refusals: ReadonlyMap<number, ErrorRecord>,
-): Ending {
+): Ending | undefined {
   const { name, message, stack } = readGuestError(text)
   const refusal = frame.refused === undefined ? undefined : refusals.get(frame.refused)
   if (refusal !== undefined) return { kind: 'failed', error: refusal, ...(stack !== '' && { stack }) }
   const fault = frame.fault ?? 'threw'
+  // Only a slot that was told to stop says so, and then nobody listens to it any more.
+  if (fault === 'stopped') return undefined
   if (fault === 'timeout') return failedBy(durationError())
   if (fault === 'memory') return failedBy(memoryError())
   if (fault === 'output') return failedBy(outputError())
@@ -98,6 +100,9 @@ const ABORTS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL'])
 /** What the watchdog inside a cage writes before it ends its process. */
 const WATCHDOG = /^tollgate watchdog: (memory|time)$/m
 
+const cageLost = (message: string): TollgateError =>
+  new TollgateError('INTERNAL_CAGE_LOST', message, { gate: 'cage', hint: 'Run it again.' })
+
 /** What it means that a cage is gone in the middle of a run. What it wrote is the guest's word, and can only harm its own run. */
 export function endingOfLoss(loss: CageLoss): Ending {
   if (loss.kind === 'breach') {
@@ -107,6 +112,8 @@ export function endingOfLoss(loss: CageLoss): Ending {
       }),
     )
   }
+  if (loss.kind === 'neighbour')
+    return failedBy(cageLost('Another run of the same principal broke a limit and took the cage along.'))
   const {
     exit: { signal },
     stderrTail,
@@ -119,9 +126,5 @@ export function endingOfLoss(loss: CageLoss): Ending {
       new TollgateError('GUEST_CRASHED', `The tool ended its own process (${signal}).`, { gate: 'cage' }),
     )
   }
-  return failedBy(
-    new TollgateError('INTERNAL_CAGE_LOST', 'The process of the cage ended without a cause of its own.', {
-      gate: 'cage',
-    }),
-  )
+  return failedBy(cageLost('The process of the cage ended without a cause of its own.'))
 }

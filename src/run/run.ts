@@ -1,36 +1,33 @@
-import { getRandomValues, randomUUID } from 'node:crypto'
-import { TIMER_OP } from '../../runtime/abi/ops.ts'
-import type { CallFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/abi/frames.ts'
-import { createApprover } from '../approval/approver.ts'
+import { randomUUID } from 'node:crypto'
+import type { LogFrame } from '../../runtime/abi/frames.ts'
 import { createRedactor, type Redactor } from '../audit/redact.ts'
 import { mediate } from '../broker/broker.ts'
 import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
 import { reportCostAlerts } from '../broker/gates/settle.ts'
-import { Semaphore } from '../broker/semaphore.ts'
 import { UsageMeter } from '../budget/usage-meter.ts'
 import type { Capability } from '../capabilities/capability.ts'
 import type { Tier } from '../cage/tiers.ts'
 import { sha256 } from '../digest/sha256.ts'
-import { asTollgateError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import type { JournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
-import type { CagePool } from './cage-pool.ts'
-import { grantedOps } from './granted-ops.ts'
-import type { CageLoss, HostedCage } from './hosted-cage.ts'
-import { limitUsedUp, watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
+import { Attempt, type AttemptHandlers } from './attempt.ts'
+import type { CageLease, CagePool } from './cage-pool.ts'
+import type { CageLoss, SlotEnd } from './hosted-cage.ts'
+import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
 import type { Powers } from './powers.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunEvent, RunResult } from './result.ts'
+import { openBrokerRun, type BrokerParts } from './run-broker.ts'
 import { RunDrivers } from './run-drivers.ts'
-import { endingOfDone, endingOfLoss, endingOfValue, failedBy, type Ending } from './run-ending.ts'
+import { endingOfLoss, failedBy, type Ending } from './run-ending.ts'
 import { RunLogs } from './run-logs.ts'
 import { recordEnd, recordStart } from './run-record.ts'
 import { RunReports } from './run-reports.ts'
 import { buildResult, type RunFacts } from './run-result.ts'
 import { redactionsOf } from './secrets.ts'
 import type { LedgerLease, TaskLedgers } from './task-ledgers.ts'
-import { RunTimers } from './timers.ts'
 
 /** What a run needs of its Tollgate. */
 export type RunSetting = {
@@ -52,8 +49,6 @@ export type RunSetting = {
 /** The ending of a run whose beginning or end could not be recorded. */
 const notRecorded = (cause: unknown): Ending => failedBy(asTollgateError(cause).with({ gate: 'record' }))
 
-const NO_TOTALS: WatchTotals = { cpuMs: 0, cpuMicroUsd: 0, memoryPeakBytes: 0, wallMs: 0 }
-
 /**
  * One execution of a tool, from its first record to its result:
  *
@@ -70,22 +65,15 @@ export class Run {
   readonly #drivers: RunDrivers
   readonly #logs: RunLogs
   readonly #usage = new UsageMeter()
-  readonly #timers = new RunTimers({
-    onDue: (seq, delayMs) =>
-      this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
-    deliver: (seq, answer) => this.#deliver(seq, answer),
-    onMalformed: () => this.#onLost({ kind: 'breach', reason: 'a malformed timer' }),
-  })
   readonly #over = new AbortController()
   readonly #ended = Promise.withResolvers<Ending>()
   readonly #inFlight = new Set<Promise<void>>()
-  readonly #refusals = new Map<number, ErrorRecord>()
   readonly #reports = new RunReports(this.runId, (event) => this.#emit(event))
   readonly #backlog = { calls: 0, argumentsSize: 0 }
-  #broker: BrokerRun | undefined
-  #cage: HostedCage | undefined
-  #watch: LimitsWatch | undefined
-  #lastSeq = 0
+  #attempt: Attempt | undefined
+  #attempts = 0
+  /** What earlier attempts used. */
+  #spent = NO_TOTALS
   #humansAsked = 0
   #isOver = false
 
@@ -139,10 +127,10 @@ export class Run {
     } catch (error) {
       ending = failedBy(asTollgateError(error))
     }
-    const totals = this.#stop(false)
+    const totals = this.#stop('kill')
     if (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
     await this.#drivers.close()
-    if (this.#broker !== undefined) reportCostAlerts(this.#broker)
+    this.#reportCosts()
     return this.#finish(ending, totals, lease)
   }
 
@@ -158,31 +146,20 @@ export class Run {
 
   #joinTask(): LedgerLease {
     const { principal, task } = this.#prepared
-    const onLost = (error: TollgateError): void => this.#end(failedBy(error), false)
+    const onLost = (error: TollgateError): void => this.#end(failedBy(error), 'stop')
     return this.#setting.ledgers.acquire({ runId: this.runId, principal, task, onLost })
   }
 
   async #runGuest(lease: LedgerLease): Promise<Ending> {
-    const { program, policy, principal, signal } = this.#prepared
+    const { program, policy, signal } = this.#prepared
     if ('fault' in program) return failedBy(program.fault)
-    const cancel = (): void => this.#end({ kind: 'cancelled' }, false)
+    const cancel = (): void => this.#end({ kind: 'cancelled' }, 'stop')
     if (signal?.aborted === true) return { kind: 'cancelled' }
     const usedUp = limitUsedUp(lease.ledger, policy)
     if (usedUp !== undefined) return failedBy(usedUp)
     signal?.addEventListener('abort', cancel, { once: true })
     try {
-      const cage = await this.#setting.pool.acquire(
-        {
-          binding: JSON.stringify([principal, policy.digest]),
-          memoryMb: policy.limits.maxMemoryMb,
-          isStrict: policy.security.isStrict,
-        },
-        this.#over.signal,
-      )
-      this.#cage = cage
-      if (this.#isOver) return await this.#ended.promise
-      this.#broker = this.#openBroker(lease)
-      this.#start(cage, program.module, this.#broker)
+      await this.#begin(program.module, lease, false)
       return await this.#ended.promise
     } catch (error) {
       if (this.#isOver) return await this.#ended.promise
@@ -192,43 +169,68 @@ export class Run {
     }
   }
 
-  #start(cage: HostedCage, module: string, broker: BrokerRun): void {
-    const { policy, inputJson } = this.#prepared
-    const { limits } = policy
-    const watch = watchLimits({
-      policy,
-      ledger: broker.ledger,
-      meter: cage.meter,
-      onLimit: (error) => this.#end(failedBy(error), false),
-      onCharge: () => reportCostAlerts(broker),
-    })
-    this.#watch = watch
-    const start = {
-      seed: [...getRandomValues(new Uint32Array(4))] as StartFrame['seed'],
-      atMs: this.#setting.powers.now(),
-      memoryMb: limits.maxMemoryMb,
-      segmentMs: watch.segmentMs,
-      logBytesMax: limits.maxLogBytes,
+  /** Tries the tool in a cage; `isExclusive`: in one of its own. */
+  async #begin(module: string, lease: LedgerLease, isExclusive: boolean): Promise<void> {
+    const { policy, principal, priority } = this.#prepared
+    const { limits, security, digest } = policy
+    const place = await this.#setting.pool.acquire(
+      {
+        principal,
+        policyDigest: digest,
+        priority,
+        memoryMb: limits.maxMemoryMb,
+        isStrict: security.isStrict,
+        isExclusive,
+      },
+      this.#over.signal,
+    )
+    if (this.#isOver) {
+      place.cage.unreserve()
+      return place.release()
     }
-    cage.start(start, [grantedOps(policy).manifestJson, module, inputJson], {
-      onCall: (frame, args) => this.#onCall(frame, args),
+    this.#attempts += 1
+    const attempt = this.#openAttempt(module, place, lease)
+    this.#attempt = attempt
+    attempt.start(module)
+  }
+
+  #openAttempt(module: string, place: CageLease, ledger: LedgerLease): Attempt {
+    const { powers } = this.#setting
+    const handlers: AttemptHandlers = {
+      onCall: (call, attempt) => this.#mediate(call, attempt.broker),
       onLog: (frame, text) => this.#onLog(frame, text),
-      onDone: (frame, text) => this.#onDone(frame, text),
-      onLost: (loss) => this.#onLost(loss),
+      onTimer: (seq, delayMs) =>
+        this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
+      onEnd: (ending, how) => this.#end(ending, how),
+      onLost: (loss) => this.#onLost(loss, module, ledger),
+      onCharge: () => this.#reportCosts(),
+    }
+    return new Attempt({
+      prepared: this.#prepared,
+      lease: place,
+      redactor: this.#redactor,
+      handlers,
+      now: () => powers.now(),
+      openBroker: (attempt) => openBrokerRun(this.#brokerParts(ledger), attempt),
     })
   }
 
-  #onCall({ seq, handle, op, key }: CallFrame, args: string): void {
-    const broker = this.#broker
-    if (this.#isOver || broker === undefined) return
-    if (seq !== this.#lastSeq + 1) return this.#onLost({ kind: 'breach', reason: 'a call out of turn' })
-    // Attenuated handles are not built; handle 0 is the run's own grant.
-    if (handle !== 0) return this.#onLost({ kind: 'breach', reason: 'no such handle' })
-    this.#lastSeq = seq
-    if (op === TIMER_OP) return this.#timers.set(seq, args)
-    // Money that the tool has computed away already is not there for the call.
-    if (broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch?.look()
-    this.#mediate({ seq, op, args, key }, broker)
+  #brokerParts(ledger: LedgerLease): BrokerParts {
+    return {
+      runId: this.runId,
+      taskId: this.task,
+      setting: this.#setting,
+      prepared: this.#prepared,
+      ledger,
+      usage: this.#usage,
+      journal: this.#journal,
+      redactor: this.#redactor,
+      drivers: this.#drivers,
+      reports: this.#reports,
+      backlog: this.#backlog,
+      waitForHuman: (work) => this.#waitForHuman(work),
+      end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
+    }
   }
 
   #mediate(call: RawCall, broker: BrokerRun): void {
@@ -251,99 +253,50 @@ export class Run {
     if (line !== undefined) this.#emit({ kind: 'log', runId: this.runId, ...line })
   }
 
-  #onDone(frame: DoneFrame, text: string): void {
-    const { maxOutputBytes } = this.#prepared.policy.limits
-    const ending = frame.ok
-      ? endingOfValue(text, maxOutputBytes, this.#redactor)
-      : endingOfDone(frame, text, this.#refusals)
-    if (ending === undefined)
-      return this.#onLost({ kind: 'breach', reason: 'a value that is no JSON of a kernel' })
-    const isSpent = frame.fault === 'timeout' || frame.fault === 'memory'
-    this.#end(ending, !isSpent)
-  }
-
-  #onLost(loss: CageLoss): void {
+  /**
+   * A cage that was lost to a neighbour, or for a cause that may be a neighbour's, is no fault of this run: it starts once more,
+   * alone, as long as it has done nothing to the world. What it used stays charged.
+   */
+  #onLost(loss: CageLoss, module: string, lease: LedgerLease): void {
     if (this.#isOver) return
     if (loss.kind === 'breach') this.#journal.append('breach', JSON.stringify(loss), { reason: loss.reason })
-    this.#end(endingOfLoss(loss), false)
+    if (!loss.isShared || this.#attempts > 1 || this.#usage.hasEffects)
+      return this.#end(endingOfLoss(loss), 'kill')
+    this.#journal.append('run.restarted', JSON.stringify({ cause: loss.kind }), { cause: loss.kind })
+    this.#spent = sumOfTotals(this.#spent, this.#attempt?.stop('kill') ?? NO_TOTALS)
+    this.#attempt = undefined
+    this.#begin(module, lease, true).catch((error: unknown) =>
+      this.#end(failedBy(asTollgateError(error)), 'kill'),
+    )
   }
 
-  #end(ending: Ending, isClean: boolean): void {
+  #end(ending: Ending, how: SlotEnd): void {
     if (this.#isOver) return
-    this.#stop(isClean)
+    this.#stop(how)
     this.#ended.resolve(ending)
   }
 
-  /** Stops clocks, timers and cage; the last reading of the meter comes before the kill. */
-  #stop(isClean: boolean): WatchTotals {
-    const totals = this.#watch?.stop() ?? NO_TOTALS
+  /** Stops what goes on; the last reading of the meter comes before the kill. */
+  #stop(how: SlotEnd): WatchTotals {
     if (!this.#isOver) {
       this.#isOver = true
-      this.#timers.clear()
-      this.#over.abort(new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call was over.'))
+      this.#over.abort(new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it began.'))
     }
-    const cage = this.#cage
-    this.#cage = undefined
-    if (cage !== undefined) this.#setting.pool.release(cage, isClean)
-    return totals
+    return sumOfTotals(this.#spent, this.#attempt?.stop(how) ?? NO_TOTALS)
   }
 
-  #deliver(seq: number, { ok, json }: Answer): void {
-    if (!this.#isOver) this.#cage?.deliver({ seq, ok, atMs: this.#setting.powers.now() }, json)
-  }
-
-  #openBroker(lease: LedgerLease): BrokerRun {
-    const { policy, principal, program, approve } = this.#prepared
-    const { store, buffer, underWay, powers } = this.#setting
-    const now = (): number => powers.now()
-    const { ttlMs, requesterMayApprove } = policy.approval
-    return {
-      runId: this.runId,
-      taskId: this.task,
-      principal,
-      toolDigest: program.digest,
-      policy,
-      ops: grantedOps(policy).byName,
-      ledger: lease.ledger,
-      usage: this.#usage,
-      journal: this.#journal,
-      buffer,
-      receipts: store.receipts,
-      underWay,
-      approver: createApprover({
-        tickets: store.tickets,
-        callback: approve,
-        ttlMs,
-        requesterMayApprove,
-        now,
-        redactor: this.#redactor,
-      }),
-      standing: new Map(),
-      recording: undefined,
-      slots: new Semaphore(policy.limits.maxConcurrentCalls),
-      backlog: this.#backlog,
-      signal: this.#over.signal,
-      redactor: this.#redactor,
-      now,
-      keepLedger: () => lease.keep(),
-      keepLedgerSoon: () => lease.keepSoon(),
-      driver: (name) => this.#drivers.get(name),
-      waitForHuman: (work) => this.#waitForHuman(work),
-      deliver: (seq, answer) => this.#deliver(seq, answer),
-      end: (error) => this.#end({ kind: 'failed', error }, false),
-      refused: (seq, error) => this.#refusals.set(seq, error),
-      emit: (event) => this.#reports.take(event),
-    }
+  #reportCosts(): void {
+    if (this.#attempt !== undefined) reportCostAlerts(this.#attempt.broker)
   }
 
   async #waitForHuman<T>(work: () => Promise<T>): Promise<T> {
     this.#humansAsked += 1
-    this.#watch?.pause()
+    this.#attempt?.pause()
     try {
       return await work()
     } finally {
       this.#humansAsked -= 1
-      if (this.#humansAsked === 0) this.#watch?.resume()
+      if (this.#humansAsked === 0) this.#attempt?.resume()
     }
   }
 

@@ -99,7 +99,7 @@ describe('a cage', () => {
       ])
   })
 
-  it('drops a run that is stopped, and ignores what still comes for it', async () => {
+  it('drops a run that is stopped, says so once, and ignores what still comes for it', async () => {
     const { cage, seen, until } = launch()
     cage.send({ t: 'hello', v: 1 })
     cage.send(start(1), [
@@ -113,7 +113,7 @@ describe('a cage', () => {
     cage.send({ t: 'deliver', slot: 1, seq: 1, ok: true, atMs: 1_000 }, ['1'])
     cage.send(start(2), [MANIFEST, 'export default () => 3', 'null'])
     await until(isDone(2))
-    expect(seen.some(isDone(1))).toBe(false)
+    expect(seen.filter(isDone(1)).map(({ frame }) => frame)).toMatchObject([{ ok: false, fault: 'stopped' }])
   })
 
   it('ignores a delivery that no call waits for, and a second one', async () => {

@@ -145,7 +145,9 @@ describe('places', () => {
       Array.from({ length: 9 }, (_, n) => gate.run({ code, input: n, policy: {}, onEvent })),
     )
     expect(results.map(({ value }: RunResult) => value)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
-    expect([most, launcher.cages.length]).toEqual([2, 2])
+    expect(most).toBe(2)
+    // They only wait, so they can share one.
+    expect(launcher.cages).toHaveLength(1)
     await gate.close()
   })
 })

@@ -10,16 +10,23 @@ const UNSEEN = { read: () => ({ cpuMs: 0, residentBytes: 0 }), close: () => unde
 
 /** Its meter reads nothing, and its engine is told to let everything pass. */
 function blind(cage: HostedCage): HostedCage {
-  Object.defineProperty(cage, 'meter', { value: UNSEEN, configurable: true })
-  const start = cage.start.bind(cage)
-  cage.start = (facts, segments, handlers) =>
-    start({ ...facts, segmentMs: 600_000, memoryMb: 4_096 }, segments, handlers)
+  const open = cage.open.bind(cage)
+  cage.open = (handlers) => {
+    const slot = open(handlers)
+    return {
+      ...slot,
+      meter: UNSEEN,
+      start: (facts, segments) => slot.start({ ...facts, segmentMs: 600_000, memoryMb: 4_096 }, segments),
+    }
+  }
   return cage
 }
 
 const blindPool = (pool: CagePool): CagePool => ({
-  acquire: async (...asked) => blind(await pool.acquire(...asked)),
-  release: (cage, isClean) => pool.release(cage, isClean),
+  acquire: async (...asked) => {
+    const lease = await pool.acquire(...asked)
+    return { cage: blind(lease.cage), release: () => lease.release() }
+  },
   close: () => pool.close(),
 })
 

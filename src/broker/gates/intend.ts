@@ -31,6 +31,7 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
       request_sha256: requestDigest,
     },
   )
+  run.usage.hasEffects = true
   run.keepLedger()
   const repeatable = judgement.idempotency !== 'at_most_once'
   const intent = { scope, runId: run.runId, requestDigest, expiresAtMs, repeatable, nowMs }

@@ -1,0 +1,152 @@
+import { getRandomValues } from 'node:crypto'
+import { TIMER_OP } from '../../runtime/abi/ops.ts'
+import type { CallFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/abi/frames.ts'
+import type { Redactor } from '../audit/redact.ts'
+import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
+import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import type { CageLease } from './cage-pool.ts'
+import { grantedOps } from './granted-ops.ts'
+import type { CageLoss, CageSlot, SlotEnd } from './hosted-cage.ts'
+import { watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
+import type { PreparedRun } from './prepare.ts'
+import { endingOfDone, endingOfValue, failedBy, type Ending } from './run-ending.ts'
+import { RunTimers } from './timers.ts'
+
+/** What an attempt reports to its run. */
+export type AttemptHandlers = {
+  onCall(call: RawCall, attempt: Attempt): void
+  onLog(frame: LogFrame, text: string): void
+  /** A timer that is due, and is to be recorded. */
+  onTimer(seq: number, delayMs: number): void
+  /** The guest ended, or the host ends it; `how` says what that means for the cage. */
+  onEnd(ending: Ending, how: SlotEnd): void
+  /** The cage is gone, or broke the rules. */
+  onLost(loss: CageLoss): void
+  /** CPU time was charged money for. */
+  onCharge(): void
+}
+
+export type AttemptSetting = {
+  readonly prepared: PreparedRun
+  readonly lease: CageLease
+  readonly redactor: Redactor
+  readonly handlers: AttemptHandlers
+  /** Milliseconds since 1970. */
+  now(): number
+  /** The broker's view of the run, for calls of this attempt; its answers come back to `deliver`. */
+  openBroker(attempt: Attempt): BrokerRun
+}
+
+/** Passing the limit on memory is the one thing that cannot wait for the guest to yield. */
+const howToEnd = (error: TollgateError): SlotEnd => (error.code === 'LIMIT_MEMORY' ? 'kill' : 'stop')
+
+/** One try of a tool in one cage. A run has one, and one more when a neighbour took the first cage along. */
+export class Attempt {
+  readonly broker: BrokerRun
+  /** Why calls were refused, by seq. */
+  readonly refusals = new Map<number, ErrorRecord>()
+  readonly #setting: AttemptSetting
+  readonly #slot: CageSlot
+  readonly #watch: LimitsWatch
+  readonly #timers: RunTimers
+  readonly #gone = new AbortController()
+  #lastSeq = 0
+  #isOver = false
+
+  constructor(setting: AttemptSetting) {
+    const { lease, handlers, prepared } = setting
+    this.#setting = setting
+    this.#slot = lease.cage.open({
+      onCall: (frame, args) => this.#onCall(frame, args),
+      onLog: (frame, text) => handlers.onLog(frame, text),
+      onDone: (frame, text) => this.#onDone(frame, text),
+      onLost: (loss) => this.#lose(loss),
+    })
+    this.broker = setting.openBroker(this)
+    this.#timers = new RunTimers({
+      onDue: (seq, delayMs) => handlers.onTimer(seq, delayMs),
+      deliver: (seq, answer) => this.deliver(seq, answer),
+      onMalformed: () => this.#breach('a malformed timer'),
+    })
+    this.#watch = watchLimits({
+      policy: prepared.policy,
+      ledger: this.broker.ledger,
+      meter: this.#slot.meter,
+      onLimit: (error) => handlers.onEnd(failedBy(error), howToEnd(error)),
+      onCharge: () => handlers.onCharge(),
+    })
+  }
+
+  /** Fires when the attempt is over; its calls go no further. */
+  get signal(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /** Hands the tool to the cage. */
+  start(module: string): void {
+    const { policy, inputJson } = this.#setting.prepared
+    const start = {
+      seed: [...getRandomValues(new Uint32Array(4))] as StartFrame['seed'],
+      atMs: this.#setting.now(),
+      memoryMb: policy.limits.maxMemoryMb,
+      segmentMs: this.#watch.segmentMs,
+      logBytesMax: policy.limits.maxLogBytes,
+    }
+    this.#slot.start(start, [grantedOps(policy).manifestJson, module, inputJson])
+  }
+
+  /** Hands the guest the answer to a call; dropped when the attempt is over. */
+  deliver(seq: number, { ok, json }: Answer): void {
+    if (!this.#isOver) this.#slot.deliver({ seq, ok, atMs: this.#setting.now() }, json)
+  }
+
+  pause(): void {
+    this.#watch.pause()
+  }
+
+  resume(): void {
+    this.#watch.resume()
+  }
+
+  /** Stops clocks and timers and gives the cage back; the last reading of the meter comes first. Safe to repeat. */
+  stop(how: SlotEnd): WatchTotals {
+    const totals = this.#watch.stop()
+    if (this.#isOver) return totals
+    this.#isOver = true
+    this.#timers.clear()
+    this.#gone.abort(new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call was over.'))
+    this.#slot.close(how)
+    this.#setting.lease.release()
+    return totals
+  }
+
+  #onCall({ seq, handle, op, key }: CallFrame, args: string): void {
+    if (this.#isOver) return
+    if (seq !== this.#lastSeq + 1) return this.#breach('a call out of turn')
+    // Attenuated handles are not built; handle 0 is the run's own grant.
+    if (handle !== 0) return this.#breach('no such handle')
+    this.#lastSeq = seq
+    if (op === TIMER_OP) return this.#timers.set(seq, args)
+    // Money that the tool has computed away already is not there for the call.
+    if (this.broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch.look()
+    if (!this.#isOver) this.#setting.handlers.onCall({ seq, op, args, key }, this)
+  }
+
+  #onDone(frame: DoneFrame, text: string): void {
+    const { prepared, redactor, handlers } = this.#setting
+    const { maxOutputBytes } = prepared.policy.limits
+    const ending = frame.ok
+      ? endingOfValue(text, maxOutputBytes, redactor)
+      : endingOfDone(frame, text, this.refusals)
+    if (ending === undefined) return this.#breach('a value that is no JSON of a kernel')
+    handlers.onEnd(ending, frame.fault === 'timeout' || frame.fault === 'memory' ? 'retire' : 'clean')
+  }
+
+  #breach(reason: string): void {
+    this.#lose({ kind: 'breach', reason, isShared: false })
+  }
+
+  #lose(loss: CageLoss): void {
+    if (!this.#isOver) this.#setting.handlers.onLost(loss)
+  }
+}
