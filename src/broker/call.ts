@@ -31,6 +31,8 @@ export type Call = RawCall & {
   value?: unknown
   granted?: { readonly op: GrantedOp; readonly grant: Grant }
   judgement?: Judgement
+  /** What was asked for, when it was refused before it was judged. */
+  refusedSubject?: string
   /** Open until it is settled or released. */
   hold?: Hold | undefined
   ticket?: Ticket

@@ -140,6 +140,8 @@ export class Slot {
     this.#outbox.post({ t: 'log', slot, level: isLast ? 'warn' : (level as LogLevel) }, [
       isLast ? CUT_MARK : text,
     ])
+    // At once: a tool that then computes without end is killed with what it had to say.
+    this.#outbox.flush()
   }
 
   #end(json: string): void {

@@ -23,6 +23,8 @@ export type ErrorFacts = {
   op?: string
   /** The part of the policy that decided, as a path: `permissions.http.allowed_domains[0]`. */
   rule?: string
+  /** What was asked for, where it was refused before a judgement could name it; for the record, never for the guest. */
+  subject?: string
   /** What the caller may do instead; the guest sees it too, so no path and no secret. */
   hint?: string
   /** The smallest change that would allow it; only the operator sees it. */

@@ -44,6 +44,7 @@ it('every outbound call is logged, the refused and the failed ones too, each onc
     },
     {
       seq: 3,
+      subject: 'GET https://evil.test/',
       verdict: 'deny',
       code: 'DENIED_DOMAIN',
       gate: 'authorize',
@@ -58,7 +59,14 @@ it('every outbound call is logged, the refused and the failed ones too, each onc
       gate: 'perform',
       egress_bytes: site.origin.length + 6,
     },
-    { seq: 5, verdict: 'deny', code: 'DENIED_URL', gate: 'authorize', egress_bytes: 0 },
+    {
+      seq: 5,
+      subject: 'GET not a url',
+      verdict: 'deny',
+      code: 'DENIED_URL',
+      gate: 'authorize',
+      egress_bytes: 0,
+    },
   ])
   // An effect is written down before it happens, too.
   const [intended] = records.filter(({ event }) => event === 'call.intended')

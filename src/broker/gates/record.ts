@@ -22,6 +22,7 @@ export function record(call: Call, answer: Answer, run: BrokerRun): void {
 export function refuse(call: Call, cause: unknown, run: BrokerRun): void {
   const error = asTollgateError(cause).with({ gate: call.gate, op: call.op })
   const redacted = redactFields(error.toRecord(), run.redactor)
+  if (error.facts.subject !== undefined) call.refusedSubject = error.facts.subject
   run.usage.op(call.op).denied += 1
   closeHold(call, error, run)
   const answer = { ok: false, json: JSON.stringify(toGuestError(redacted)) }
@@ -59,7 +60,7 @@ function write(
     {
       seq,
       op,
-      subject: judgement?.subject,
+      subject: subjectOf(call),
       effect: judgement?.effect,
       verdict: error === undefined ? 'allow' : 'deny',
       code: error?.code,
@@ -82,6 +83,9 @@ function write(
   if (scope !== undefined) run.buffer.drain((rows) => run.receipts.settle(scope, state, answer.json, rows))
 }
 
+const subjectOf = ({ judgement, refusedSubject }: Call): string | undefined =>
+  judgement?.subject ?? refusedSubject
+
 /** So much is kept of arguments that were never parsed. */
 const UNPARSED_SIZE_MAX = 1_024
 
@@ -90,12 +94,13 @@ const journalText = ({ args, value }: Call): string =>
   value === undefined ? JSON.stringify(args.slice(0, UNPARSED_SIZE_MAX)) : args
 
 function emitCall(call: Call, error: ErrorRecord | undefined, run: BrokerRun): void {
-  const { seq, op, judgement } = call
+  const { seq, op } = call
+  const subject = subjectOf(call)
   run.emit({
     kind: 'call',
     seq,
     op,
-    ...(judgement && { subject: run.redactor.text(judgement.subject) }),
+    ...(subject !== undefined && { subject: run.redactor.text(subject) }),
     verdict: error === undefined ? 'allow' : 'deny',
     ...(error && { code: error.code, ...(error.gate && { gate: error.gate }) }),
     ms: performance.now() - call.startedMs,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
-import { TollgateError } from '../../errors/tollgate-error.ts'
+import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantEnvironment, Judgement } from '../capability.ts'
 import { compileActionPattern } from './action-pattern.ts'
 import { compileEntry, warnOfShadows, type HttpEntry } from './entry.ts'
@@ -57,8 +57,16 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
     judge(op, args) {
       if (op !== HTTP_OP)
         throw new TollgateError('DENIED_NOT_GRANTED', `http has no op ${JSON.stringify(op.slice(0, 64))}.`)
-      const { url, ...rest } = args as RequestArguments
-      return judgeDraft({ ...rest, target: parseTarget(url) })
+      const asked = args as RequestArguments
+      try {
+        const { url, ...rest } = asked
+        return judgeDraft({ ...rest, target: parseTarget(url) })
+      } catch (error) {
+        // What was refused is recorded as well: method and URL as the guest wrote them, for no canonical form may exist.
+        throw isTollgateError(error)
+          ? error.with({ subject: shortened(`${asked.method} ${asked.url}`) })
+          : error
+      }
     },
     actionPattern: (text) => compileActionPattern(text, places),
     explain: () => explainGrant(entries, settings),
@@ -159,8 +167,9 @@ function verdict(
  * Canonical URLs are ASCII without spaces and controls, so the subject is too. Two requests never share one by being cut: a
  * standing approval goes by the subject.
  */
-function subjectOf({ method, url }: HttpRequest): string {
-  const text = `${method} ${url}`
+const subjectOf = ({ method, url }: HttpRequest): string => shortened(`${method} ${url}`)
+
+function shortened(text: string): string {
   return text.length <= SUBJECT_SIZE_MAX
     ? text
     : `${text.slice(0, SUBJECT_SIZE_MAX)}… [${text.length} characters, sha256 ${hash('sha256', text)}]`
