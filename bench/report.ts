@@ -76,7 +76,7 @@ const aimRow = ({ name, figure, unit, aim, better, held, note }: Aim): string[] 
 ]
 
 /** The aims as a table. */
-export const aimsTable = (aims: readonly Aim[]): string =>
+const aimsTable = (aims: readonly Aim[]): string =>
   table([['aim', 'figure', 'wanted', 'held', 'note'], ...aims.map(aimRow)])
 
 /** What one line of the summary shows of each contender. */
@@ -95,7 +95,7 @@ const COLUMNS = [
   { head: 'computing', question: 'computing', what: 'numbers, JSON and a regular expression' },
   { head: 'loop after a call', question: 'stopping', what: 'an endless loop after an awaited call' },
   { head: 'native', question: 'stopping', what: 'a native that cannot be interrupted' },
-  { head: 'bomb of buffers', question: 'stopping', what: 'a bomb of buffers' },
+  { head: 'bomb of buffers: peak', question: 'stopping', what: 'a bomb of buffers' },
 ] as const
 
 const cellOf = (figures: RivalReport['figures'], column: (typeof COLUMNS)[number]): string => {
@@ -108,10 +108,11 @@ const cellOf = (figures: RivalReport['figures'], column: (typeof COLUMNS)[number
 }
 
 /** One line for each contender. */
-export const rivalsTable = (rivals: readonly RivalReport[]): string => {
+const rivalsTable = (rivals: readonly RivalReport[]): string => {
   const columns = COLUMNS.filter(({ question }) =>
     rivals.some(({ figures }) => figures.some((row) => row.question === question)),
   )
+  if (columns.length === 0) return ''
   return table([
     ['', ...columns.map(({ head }) => head)],
     ...rivals.map(({ name, version, missing, figures }) => [
@@ -167,4 +168,6 @@ export const formatMarkdown = ({ machine, aims, rivals, questions }: Report): st
     ...(aims.length === 0 ? [] : [aimsTable(aims)]),
     rivalsTable(rivals),
     ...questions.map(detailsOf),
-  ].join('\n\n')
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')

@@ -15,34 +15,40 @@ import {
 const MB = 1024 * 1024
 const round = (value: number): number => Math.round(value)
 
+/** It was stopped, the embedder lives, others run, and nothing computes on. */
+const isHeld = ({ stoppedMs, hostLives, nextRuns, computesOn }: Verdict): boolean =>
+  stoppedMs !== undefined && hostLives && nextRuns && !computesOn
+
 const describe = (verdict: Verdict, { isBomb = false }: Attack): string => {
-  const { said, hostLives, blockedMs, nextRuns, peakBytes } = verdict
+  const { said, stoppedMs, hostLives, blockedMs, nextRuns, computesOn, peakBytes } = verdict
   const parts = [said.replace(/\s+/g, ' ').slice(0, 90)]
-  if (isBomb) parts.push(`peak +${round(peakBytes / MB)} MB`)
+  if (isBomb && stoppedMs !== undefined) parts.push(`after ${round(stoppedMs)} ms`)
+  if (!isHeld(verdict) && isBomb) parts.push(`peak ${round(peakBytes / MB)} MB`)
   if (!hostLives) parts.push('the host is lost')
   else if (!nextRuns) parts.push('the next run does not end')
+  else if (computesOn) parts.push('the guest computes on')
   if (hostLives && blockedMs > 100) parts.push(`the host stood still for ${round(blockedMs)} ms`)
   return parts.join('; ')
 }
 
 type Trial = { readonly verdicts: readonly Verdict[]; readonly row: Row }
 
-/** A time counts only when the embedder lived through every try. */
+/** A figure counts only when every try was held: a time, or for a bomb the most memory that it had. */
 const conclude = (by: string, one: Attack, verdicts: readonly Verdict[]): Row => {
   const place = { what: one.what, by }
-  const worst = verdicts.find(
-    ({ stoppedMs, hostLives, nextRuns }) => stoppedMs === undefined || !hostLives || !nextRuns,
-  )
-  const told = worst ?? verdicts.at(-1)
+  const failed = verdicts.find((verdict) => !isHeld(verdict))
+  const told = failed ?? verdicts.at(-1)
   if (told === undefined) return { ...place, cannot: 'not tried' }
-  const times = verdicts.map(({ stoppedMs }) => stoppedMs).filter((ms) => ms !== undefined)
-  if (worst !== undefined || times.length === 0) return { ...place, cannot: describe(told, one) }
+  if (failed !== undefined) return { ...place, cannot: describe(told, one) }
+  const figures = verdicts.map(({ stoppedMs = 0, peakBytes }) =>
+    one.isBomb === true ? peakBytes / MB : stoppedMs,
+  )
   return {
     ...place,
-    figure: median(times),
-    unit: 'ms',
-    p99: Math.max(...times),
-    samples: times.length,
+    figure: median(figures),
+    unit: one.isBomb === true ? 'MB' : 'ms',
+    p99: Math.max(...figures),
+    samples: figures.length,
     note: describe(told, one),
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Rival } from '../rivals/rival.ts'
 import type { LaneSetting } from './lane-acts.ts'
 import { openLane, type Lane } from './lane.ts'
-import { residentBytesOf } from './process-tree.ts'
+import { cpuMsOf, residentBytesOf } from './process-tree.ts'
 
 export type Attack = { readonly what: string; readonly source: string; readonly isBomb?: boolean }
 
@@ -41,6 +41,8 @@ export type Verdict = {
   readonly blockedMs: number
   /** Whether another guest runs afterwards. */
   readonly nextRuns: boolean
+  /** Whether something still computes afterwards, though the contender has answered. */
+  readonly computesOn: boolean
   /** Most resident memory above what there was before, in bytes. */
   readonly peakBytes: number
 }
@@ -50,6 +52,10 @@ const PING_MS = 20
 const LOOK_MS = 5
 /** More would hurt the machine: the bench ends the embedder. */
 const PEAK_BYTES_MAX = 1_500 * 1024 * 1024
+/** Long enough for what a contender starts anew after a kill. */
+const REST_MS = 300
+const LISTEN_MS = 400
+const COMPUTING_SHARE = 0.6
 const TRIVIAL = { source: 'async (n) => n + 1', input: 1 }
 
 /** Watches the embedder from outside until it is told to stop. */
@@ -94,6 +100,14 @@ const answers = async (work: Promise<unknown>, ms: number): Promise<boolean> =>
     wait(ms, false),
   ])
 
+/** Nothing is asked of it any more: what it uses now, the guest uses. */
+const computes = async (lane: Lane): Promise<boolean> => {
+  await wait(REST_MS)
+  const before = cpuMsOf(lane.pid)
+  await wait(LISTEN_MS)
+  return cpuMsOf(lane.pid) - before > LISTEN_MS * COMPUTING_SHARE
+}
+
 /** Lets one contender meet one attack, in a process of its own that is killed afterwards, whatever it does. */
 export const attack = async (rival: Rival, { source }: Attack): Promise<Verdict> => {
   const lane = await openLane(rival, LIMITS)
@@ -122,6 +136,7 @@ export const attack = async (rival: Rival, { source }: Attack): Promise<Verdict>
       said: said ?? (ended === undefined ? `not stopped within ${WAIT_MS_MAX} ms` : 'it ended by itself'),
       hostLives,
       nextRuns,
+      computesOn: hostLives && (await computes(lane)),
     }
   } finally {
     lane.kill()

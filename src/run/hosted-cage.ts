@@ -253,7 +253,7 @@ export class HostedCage {
     for (const timer of this.#stopping.values()) clearTimeout(timer)
     this.#stopping.clear()
     const isShared = this.#live.size > 1 || loss.kind === 'neighbour'
-    for (const { handlers } of [...this.#live.values()]) handlers.onLost({ ...loss, isShared })
+    for (const { handlers } of Array.from(this.#live.values())) handlers.onLost({ ...loss, isShared })
   }
 
   /** No guest code ran yet: now the process of Node can be told from what launched it. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type RunEvent, type RunResult, type Tollgate } from '../../src/index.ts'
 import { openGateOf } from '../run/gates.ts'
+import { until } from '../run/until.ts'
 
 const POLICY = {
   permissions: { tools: { act: {} } },
@@ -24,7 +25,9 @@ class Slow {
     perform: async ({ n }) => {
       this.started.push(n)
       if (this.#seen?.n === n) this.#seen.resolve()
-      await new Promise<void>((resolve) => void this.#waiting.set(n, resolve))
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(n, resolve)
+      })
       return n
     },
   })
@@ -103,7 +106,7 @@ describe('what a call came to', () => {
     })
     await slow.begun(2)
     slow.finish(2)
-    while (events.length === 0) await new Promise(setImmediate)
+    await until(() => events.length > 0)
     slow.finish(1)
     const { runId, value } = await running
     const records = (await gate.audit.read({ runId })).filter(({ event }) => event === 'call')

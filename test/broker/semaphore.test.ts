@@ -24,7 +24,7 @@ describe('a semaphore', () => {
   it('forgets who stopped waiting, and gives the place to the next', async () => {
     const semaphore = new Semaphore(1)
     const cancel = new AbortController()
-    semaphore.acquire(never)
+    void semaphore.acquire(never)
     const [first, second] = [semaphore.acquire(cancel.signal), semaphore.acquire(never)]
     cancel.abort(new Error('enough'))
     await expect(first).rejects.toThrow('enough')
@@ -38,7 +38,7 @@ describe('a semaphore', () => {
     const semaphore = new Semaphore(1)
     const cancel = new AbortController()
     expect(() => semaphore.acquire(AbortSignal.abort(new Error('before')))).toThrow('before')
-    semaphore.acquire(never)
+    void semaphore.acquire(never)
     const waiting = semaphore.acquire(cancel.signal)
     semaphore.release()
     await waiting

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- the model below is driven by tests, and asserts at every step
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Ledger, type Hold } from '../../src/budget/ledger.ts'

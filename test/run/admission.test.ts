@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTollgateError } from '../../src/index.ts'
@@ -20,7 +21,7 @@ const queue = (runsMax = 1, more: Partial<ConstructorParameters<typeof Admission
     if (waiting === undefined) entered.push(name)
     else void waiting.then(() => entered.push(name)).catch(() => undefined)
   }
-  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const settle = (): Promise<void> => setImmediate()
   return { admission, entered, enter, settle }
 }
 

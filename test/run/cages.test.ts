@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import { TollgateError, type RunOptions, type RunResult, type Tollgate } from '../../src/index.ts'
 import { openGateOf } from './gates.ts'
+import { until } from './until.ts'
 
 /** Launches real cages and remembers them. */
 class Launcher {
@@ -155,11 +156,11 @@ describe('places', () => {
 describe('spares', () => {
   it('are started before they are needed, and again when they were', async () => {
     const { gate, launcher } = await open({ spareCages: 2 })
-    while (launcher.cages.length < 2) await new Promise(setImmediate)
+    await until(() => launcher.cages.length >= 2)
     await gate.run(ONE)
-    while (launcher.cages.length < 3) await new Promise(setImmediate)
+    await until(() => launcher.cages.length >= 3)
     await gate.run({ ...ONE, principal: 'eve' })
-    while (launcher.cages.length < 4) await new Promise(setImmediate)
+    await until(() => launcher.cages.length >= 4)
     await gate.run(ONE)
     await new Promise(setImmediate)
     expect(launcher.cages).toHaveLength(4)

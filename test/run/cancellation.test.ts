@@ -4,6 +4,7 @@ import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import { defineTool, type RunEvent, type RunOptions, type RunResult, type Tollgate } from '../../src/index.ts'
 import { openGateOf } from './gates.ts'
 import { mailPolicy, MESSAGE, Outbox, SEND_ONE } from './mail.ts'
+import { until } from './until.ts'
 
 const POLICY = { limits: { max_duration_seconds: 100, max_cpu_seconds: 100 } }
 
@@ -32,7 +33,7 @@ describe('a run that is cancelled', () => {
     const hog = gate.run({ code: 'await new Promise(() => undefined)', policy: POLICY, signal: first.signal })
     const waiting = gate.run({ code: 'return 1', policy: POLICY, signal: second.signal })
     const third = gate.run({ code: 'return 3', policy: POLICY })
-    while ((await gate.audit.read()).length < 3) await new Promise(setImmediate)
+    await until(async () => (await gate.audit.read()).length >= 3)
     second.abort()
     const cancelled = await waiting
     first.abort()
@@ -52,7 +53,7 @@ describe('a run that is cancelled', () => {
     await using gate = await openGateOf({ powers: { launchCage: launchCageThatHangs } })
     const cancel = new AbortController()
     const running = gate.run({ code: 'return 1', policy: POLICY, signal: cancel.signal })
-    while (launched.length === 0) await new Promise(setImmediate)
+    await until(() => launched.length > 0)
     cancel.abort()
     await expectCancelled(gate, await running)
   })
@@ -188,11 +189,7 @@ describe('a signal that many runs share', () => {
     const running = Array.from({ length: 30 }, () =>
       gate.run({ code: 'await new Promise(() => undefined)', policy: POLICY, signal: shared.signal }),
     )
-    while (
-      (await gate.runs.list()).length < 30 ||
-      (await gate.audit.read({ limit: 1 }))[0]?.event !== 'run.started'
-    )
-      await new Promise(setImmediate)
+    await until(async () => (await gate.audit.read({ limit: 1 }))[0]?.event === 'run.started')
     shared.abort()
     expect(new Set((await Promise.all(running)).map(({ status }) => status))).toEqual(new Set(['cancelled']))
     await new Promise(setImmediate)

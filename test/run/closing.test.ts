@@ -7,6 +7,7 @@ import { defineTool } from '../../src/index.ts'
 import { openGate } from '../harness/gate.ts'
 import { startHost } from './other-host.ts'
 import { descendants, openDescriptors } from './processes.ts'
+import { until } from './until.ts'
 
 const POLICY = { limits: { max_duration_seconds: 100 } }
 const FOR_EVER = { code: 'await new Promise(() => undefined)', policy: POLICY }
@@ -41,7 +42,7 @@ describe('closing', () => {
   it('by force cancels them at once, also when a gentle close waits already', async () => {
     const gate = await openGate({ concurrentRunsMax: 2 })
     const running = Array.from({ length: 4 }, () => gate.run(FOR_EVER))
-    while ((await gate.audit.read()).length < 4) await new Promise(setImmediate)
+    await until(async () => (await gate.audit.read()).length >= 4)
     const gentle = gate.close()
     await gate.close({ force: true })
     await gentle
@@ -59,7 +60,7 @@ describe('closing', () => {
   it('twice is closing once', async () => {
     const gate = await openGate()
     await Promise.all([gate.close(), gate.close(), gate[Symbol.asyncDispose]()])
-    await gate.close({ force: true })
+    await expect(gate.close({ force: true })).resolves.toBeUndefined()
   })
 
   it('ends every use: what comes later is CONFIG_USAGE', async () => {
@@ -126,7 +127,7 @@ describe('after closing', () => {
     await host.ended
     const alive = (): readonly number[] =>
       cages.filter((pid) => descendants(1).includes(pid) || descendants().includes(pid))
-    while (alive().length > 0) await new Promise(setImmediate)
+    await until(() => alive().length === 0)
     expect(alive()).toEqual([])
     rmSync(folder, { recursive: true })
   })

@@ -19,7 +19,7 @@ afterAll(async () => {
 const refusal = async (options: object): Promise<unknown> => {
   const before = (await gate.runs.list()).length
   const error: unknown = await gate
-    .run({ code: 'return 1', policy: {}, ...options } as RunOptions)
+    .run({ code: 'return 1', policy: {}, ...options })
     .catch((caught: unknown) => caught)
   // Nothing half-written: what was refused left no run.
   expect(await gate.runs.list()).toHaveLength(before)

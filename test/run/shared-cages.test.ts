@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
@@ -154,7 +155,7 @@ describe('a neighbour that breaks a limit', () => {
     const bombed = await gate.run(run('bomb', bomb))
     expect(bombed.error?.code).toBe('LIMIT_MEMORY')
     release('quiet')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await sleep(200)
     release('quiet')
     expect((await quiet).status).toBe('done')
     await gate.close()

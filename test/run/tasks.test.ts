@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { defineTool, type RunResult, type Tollgate, type TollgateOptions } from '../../src/index.ts'
 import { openGateOf } from './gates.ts'
 import { startHost } from './other-host.ts'
+import { until } from './until.ts'
 
 let folder: string
 beforeEach(() => {
@@ -50,7 +51,7 @@ const kept = (): { meters: Record<string, number>; alerted: number[] } | undefin
   const database = new DatabaseSync(join(folder, 'tollgate.db'), { readOnly: true })
   const row = database.prepare('SELECT ledger FROM tasks').get() as { ledger: string | null } | undefined
   database.close()
-  return row?.ledger == null
+  return row === undefined || row.ledger === null
     ? undefined
     : (JSON.parse(row.ledger) as { meters: Record<string, number>; alerted: number[] })
 }
@@ -108,7 +109,7 @@ describe('a task over several processes', () => {
     async () => {
       const host = startHost('task-host.ts', [folder, 'task', '1', '12', 'stays'])
       expect(await host.line()).toBe('staying')
-      while (kept()?.meters['calls'] !== 12) await new Promise(setImmediate)
+      await until(() => kept()?.meters['calls'] === 12)
       host.process.kill('SIGKILL')
       await host.ended
       const soon = await openGate()

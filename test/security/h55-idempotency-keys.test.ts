@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Tollgate } from '../../src/index.ts'
 import { openGateOf, withSetting } from '../run/gates.ts'
 import { PAY_POLICY, World } from '../run/payments.ts'
+import { until } from '../run/until.ts'
 
 let folder: string
 let world: World
@@ -120,7 +121,7 @@ describe('a call that waits for another under the same key', () => {
     })
     const records = async () =>
       (await gate.audit.read()).filter(({ event }) => event === 'run.started').length
-    while ((await records()) < 2) await new Promise(setImmediate)
+    await until(async () => (await records()) >= 2)
     setTimeout(() => cancel.abort(), 50)
     expect((await second).status).toBe('cancelled')
     finish.resolve()

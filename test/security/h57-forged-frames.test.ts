@@ -12,6 +12,7 @@ import {
 } from '../../src/index.ts'
 import { Bystander } from '../run/bystander.ts'
 import { openGateOf } from '../run/gates.ts'
+import { until } from '../run/until.ts'
 
 const HOSTILE = join(import.meta.dirname, 'h57-hostile-cage.mjs')
 /** The names of all attacks that the hostile cage knows. */
@@ -171,7 +172,7 @@ describe('a cage that sends what no cage sends', () => {
 
   it('leaves no process behind', async () => {
     const { pid } = await arena.attacked('a seq skipped')
-    while (isAlive(pid)) await new Promise(setImmediate)
+    await until(() => !isAlive(pid))
     expect(isAlive(pid)).toBe(false)
   })
 

@@ -155,7 +155,7 @@ describe('a policy object that is not plain data', () => {
       {
         get: (target, key) => {
           reads += key === 'permissions' ? 1 : 0
-          return reads > 1 ? { ...target.permissions, tools: mail } : Reflect.get(target, key)
+          return reads > 1 ? { ...target.permissions, tools: mail } : (Reflect.get(target, key) as unknown)
         },
       },
     )
