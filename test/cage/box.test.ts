@@ -4,24 +4,30 @@ import { isEngineSafe } from '../../src/cage/parts.ts'
 import { seccompFilter } from '../../src/cage/seccomp.ts'
 
 const diagnosis: Diagnosis = await diagnose()
-const attacksIn = (tier: string) => {
-  const report = diagnosis.tiers.find(({ state }) => state.tier === tier)
-  if (report?.state.available !== true)
-    throw new Error(
-      `${tier} cannot be had here: ${report?.state.available === false ? `${report.state.why}; ${report.state.remedy}` : 'unknown'}`,
-    )
-  return report.attacks
+type Report = Diagnosis['tiers'][number]
+type Skip = (note: string) => unknown
+
+/** What a tier let through. Where it cannot be had the test says so, and fails in CI. */
+const through = (tier: string, skip: Skip): string[] => {
+  const { state, attacks } = diagnosis.tiers.find((report) => report.state.tier === tier) as Report
+  if (!state.available) {
+    const missing = `${tier} cannot be had here: ${state.why}; ${state.remedy}`
+    if (process.env['CI'] !== undefined) throw new Error(missing)
+    skip(missing)
+  }
+  expect(attacks.length).toBeGreaterThanOrEqual(15)
+  return attacks.flatMap(({ held, name }) => (held ? [] : [name]))
 }
-const through = (tier: string): string[] => attacksIn(tier).flatMap(({ held, name }) => (held ? [] : [name]))
 
 describe('H11: a program that has taken the process of a cage over', () => {
-  it('gets nothing at all in T3, where the box stands alone, without the permission model of Node', () => {
-    expect(attacksIn('T3').length).toBeGreaterThanOrEqual(15)
-    expect(through('T3')).toEqual([])
+  it('gets nothing at all in T3, where the box stands alone, without the permission model of Node', ({
+    skip,
+  }) => {
+    expect(through('T3', skip)).toEqual([])
   })
 
-  it('gets files and programs in T2, but no way out and no other process', () => {
-    const got = through('T2')
+  it('gets files and programs in T2, but no way out and no other process', ({ skip }) => {
+    const got = through('T2', skip)
     for (const name of [
       'connect to a port of the host',
       'see other processes',
@@ -31,8 +37,8 @@ describe('H11: a program that has taken the process of a cage over', () => {
       expect(got).not.toContain(name)
   })
 
-  it('gets nearly everything where there is no box: the attacks are real (negative control)', () => {
-    expect(through('T1')).toEqual(
+  it('gets nearly everything where there is no box: the attacks are real (negative control)', ({ skip }) => {
+    expect(through('T1', skip)).toEqual(
       expect.arrayContaining([
         'read a file of the host',
         'connect to a port of the host',

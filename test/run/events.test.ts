@@ -80,7 +80,8 @@ describe('a callback that fails', () => {
     const onWarning = ({ name, message }: Error): void =>
       void (name === 'TollgateWarning' && warnings.push(message))
     process.on('warning', onWarning)
-    await using gate = await openGateOf({ onEvent })
+    const listener: (event: RunEvent) => unknown = onEvent
+    await using gate = await openGateOf({ onEvent: listener })
     const heard: RunEvent[] = []
     const { value } = await gate.run({
       code: 'console.log("x"); return 1',

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTollgate, type RunOptions, type Tollgate, type TollgateOptions } from '../../src/index.ts'
+import { createTollgate, type Tollgate, type TollgateOptions } from '../../src/index.ts'
 import { openGateOf } from './gates.ts'
 
 let gate: Tollgate
