@@ -80,10 +80,10 @@ describe('an audit log', () => {
 
   it('that cannot be opened is refused, and leaves nothing open', async () => {
     const before = openDescriptors()
-    for (const auditLog of [folder, '/proc/none/audit.log'])
-      await expect(openGate({ auditLog })).rejects.toMatchObject({ code: 'CONFIG_STATE_UNUSABLE' })
     const file = join(folder, 'file')
     writeFileSync(file, '')
+    for (const auditLog of [folder, join(file, 'below', 'audit.log')])
+      await expect(openGate({ auditLog })).rejects.toMatchObject({ code: 'CONFIG_STATE_UNUSABLE' })
     await expect(openGate({ auditLog: join(folder, 'log'), state: file })).rejects.toMatchObject({
       code: 'CONFIG_STATE_UNUSABLE',
     })
