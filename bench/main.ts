@@ -8,13 +8,13 @@ import { computing } from './computing.ts'
 import { firstResult } from './first-result.ts'
 import { hostCall } from './host-call.ts'
 import { areRivalsInstalled, installRivals } from './measure/install.ts'
-import { describeMachine, measureQuiet, whyBusy, type Quiet } from './measure/machine.ts'
+import { describeMachine, isDisturbed, measureQuiet, watchOthers, whyBusy } from './measure/machine.ts'
 import { keepResults } from './measure/results.ts'
 import { ROSTER } from './measure/roster.ts'
 import { memory } from './memory.ts'
 import { neighbour } from './neighbour.ts'
 import { payload } from './payload.ts'
-import type { Aim, Contender, Effort, Question } from './question.ts'
+import type { Aim, Contender, Question } from './question.ts'
 import { formatMarkdown, reportOf, type Answered } from './report.ts'
 import { reuse } from './reuse.ts'
 import { installedVersion } from './rivals/rival.ts'
@@ -35,8 +35,10 @@ const QUESTIONS: readonly Question[] = [
   memory,
   neighbour,
 ]
+type AnsweredWithAims = Answered & { readonly aims: readonly Aim[] }
+
 /** A quick run takes less than a minute, also where everything takes longer than here. */
-const QUICK_MS = 48_000
+const QUICK_MS = 36_000
 const WHOLE_MS = 60 * 60_000
 /** Who is asked when time is short: what Node has built in, and the engine by itself. */
 const QUICK_RIVALS = ['Tollgate', 'isolated-vm', 'node:vm', 'worker_threads', 'child_process fork']
@@ -69,16 +71,10 @@ const stop = (exit: number, message: string, hint: string): never => {
   process.exit(exit)
 }
 
-const mustBeQuiet = async (isLoadCounted: boolean): Promise<{ quiet: Quiet; busy: boolean }> => {
-  const quiet = await measureQuiet()
-  const why = whyBusy(isLoadCounted ? quiet : { ...quiet, load: 0 })
-  if (why === undefined) return { quiet, busy: false }
-  if (!values.force) {
-    const hint = 'Wait until it is quiet, or measure all the same with --force.'
-    stop(EXIT_BUSY, `The machine is too busy to measure: ${why}.`, hint)
-  }
-  note(`The machine is busy: ${why}. The figures are upper bounds.`)
-  return { quiet, busy: true }
+const refuse = (why: string): void => {
+  if (values.force) return note(`The machine is busy: ${why}. The figures are upper bounds.`)
+  const hint = 'Wait until it is quiet, or measure all the same with --force.'
+  stop(EXIT_BUSY, `The machine is too busy to measure: ${why}.`, hint)
 }
 
 const whyMissing = (npm: string | undefined): string | undefined =>
@@ -119,32 +115,39 @@ if (unknown.length > 0) {
 const isEverything = positionals.length === 0 && values.rival.length === 0
 const asked = QUESTIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 
-const before = await mustBeQuiet(true)
+const before = await measureQuiet()
+const whyNot = whyBusy(before)
+if (whyNot !== undefined) refuse(whyNot)
 const contenders = await gatherContenders()
 const whom = whoIsAsked(contenders)
 const startMs = performance.now()
 const shareMs = (values.quick ? QUICK_MS : WHOLE_MS) / asked.length
-const answered: (Answered & { readonly aims: readonly Aim[] })[] = []
-for (const [at, { name, asks, fairness, measure }] of asked.entries()) {
+
+/** A question that was disturbed is asked once more, where there is time for it. */
+const ask = async (question: Question, untilMs: number, isLast: boolean): Promise<AnsweredWithAims> => {
+  const { name, asks, fairness, measure } = question
   note(`${name} …`)
-  const effort: Effort = {
-    quick: values.quick,
-    contenders: whom,
-    untilMs: startMs + shareMs * (at + 1),
-    progress: (text) => note(`  ${text}`),
+  const foreignShareNow = watchOthers()
+  const progress = (text: string): void => note(`  ${text}`)
+  const answer = await measure({ quick: values.quick, contenders: whom, untilMs, progress })
+  const foreignShare = foreignShareNow()
+  if (isDisturbed(foreignShare) && !isLast) {
+    note(`  others used ${Math.round(foreignShare * 100)} % of the processors: once more`)
+    return await ask(question, untilMs, true)
   }
-  answered.push({ name, asks, ...(fairness !== undefined && { fairness }), ...(await measure(effort)) })
+  return { name, asks, ...(fairness !== undefined && { fairness }), foreignShare, ...answer }
 }
-// The last minute's load is our own by now.
-const after = await mustBeQuiet(false)
-const machine = {
-  ...describeMachine(),
-  before: before.quiet,
-  after: after.quiet,
-  busy: before.busy || after.busy,
-}
+
+const foreignShareNow = watchOthers()
+const answered: AnsweredWithAims[] = []
+for (const [at, question] of asked.entries())
+  answered.push(await ask(question, startMs + shareMs * (at + 1), values.quick))
+const foreignShare = values.quick ? foreignShareNow() : Math.max(...answered.map((one) => one.foreignShare))
+if (isDisturbed(foreignShare))
+  refuse(`others used ${Math.round(foreignShare * 100)} % of the processors meanwhile`)
+const busy = whyNot !== undefined || isDisturbed(foreignShare)
 const report = reportOf(
-  machine,
+  { ...describeMachine(), before, foreignShare, busy },
   contenders.map((one) =>
     one.missing === undefined && !whom.includes(one) ? { ...one, missing: 'not asked in a quick run' } : one,
   ),

@@ -1,7 +1,7 @@
 /** Puts the answers together, as one JSON document and as Markdown. */
 import { join } from 'node:path'
 import { formatFigure, table } from './measure/format.ts'
-import type { Machine } from './measure/machine.ts'
+import { isDisturbed, type Machine } from './measure/machine.ts'
 import { isFigure, type Aim, type Contender, type Figure, type Row } from './question.ts'
 import { installedVersion } from './rivals/rival.ts'
 
@@ -9,6 +9,8 @@ export type Answered = {
   readonly name: string
   readonly asks: string
   readonly fairness?: string
+  /** Share of all processors that others used meanwhile. */
+  readonly foreignShare: number
   readonly rows: readonly Row[]
 }
 
@@ -40,10 +42,11 @@ export const reportOf = (
   contenders: readonly Contender[],
   answered: readonly (Answered & { readonly aims: readonly Aim[] })[],
 ): Report => {
-  const questions = answered.map(({ name, asks, fairness, rows }) => ({
+  const questions = answered.map(({ name, asks, fairness, foreignShare, rows }) => ({
     name,
     asks,
     ...(fairness !== undefined && { fairness }),
+    foreignShare,
     rows: rows.map(withoutPlaces),
   }))
   const figuresOf = (by: string): RivalReport['figures'] =>
@@ -143,16 +146,18 @@ const detailRow = (row: Row, own: Figure | undefined): string[] => {
   ]
 }
 
-const detailsOf = ({ name, asks, fairness, rows }: Answered): string => {
+const detailsOf = ({ name, asks, fairness, foreignShare, rows }: Answered): string => {
   const parts = [...new Set(rows.map(({ what }) => what))].map((what) => {
     const among = rows.filter((row) => row.what === what)
     const own = among.filter(isFigure).find(({ by }) => by === 'Tollgate')
     const head = [what, 'median', 'p99', 'to Tollgate', 'CPU', 'samples', '']
     return table([head, ...among.map((row) => detailRow(row, own))])
   })
-  return [`## ${name}`, asks, ...(fairness === undefined ? [] : [`Fairness: ${fairness}`]), ...parts].join(
-    '\n\n',
-  )
+  const warning = isDisturbed(foreignShare)
+    ? [`**Others used ${Math.round(foreignShare * 100)} % of the processors meanwhile: upper bounds.**`]
+    : []
+  const fair = fairness === undefined ? [] : [`Fairness: ${fairness}`]
+  return [`## ${name}`, asks, ...fair, ...warning, ...parts].join('\n\n')
 }
 
 const machineLine = ({ processor, cores, memoryGb, system, kernel, versions, busy }: Machine): string => {

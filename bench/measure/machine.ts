@@ -3,6 +3,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { Worker } from 'node:worker_threads'
+import { usedByAllMs, usedByUsMs } from './process-tree.ts'
 
 export type Quiet = {
   /** Share of each processor that a loop got when all were asked for; 1 on a machine that does nothing else. */
@@ -19,7 +20,8 @@ export type Machine = {
   readonly kernel: string
   readonly versions: Readonly<Record<string, string>>
   readonly before: Quiet
-  readonly after: Quiet
+  /** Share of all processors that others used meanwhile. */
+  readonly foreignShare: number
   /** Measured although the machine had other work: the figures are upper bounds. */
   readonly busy: boolean
 }
@@ -37,7 +39,7 @@ const versionOf = (name: string): string => {
 }
 
 /** The machine and the versions of what is under test. */
-export const describeMachine = (): Omit<Machine, 'before' | 'after' | 'busy'> => ({
+export const describeMachine = (): Omit<Machine, 'before' | 'foreignShare' | 'busy'> => ({
   processor: cpus()[0]?.model.trim() ?? 'unknown',
   cores: availableParallelism(),
   memoryGb: Math.round(totalmem() / 1024 ** 3),
@@ -70,6 +72,19 @@ export const measureQuiet = async (): Promise<Quiet> => {
   const shares = await Promise.all(Array.from({ length: availableParallelism() }, spin))
   return { share: shares.reduce((sum, share) => sum + share, 0) / shares.length, load: loadavg()[0] ?? 0 }
 }
+
+/** Begins to watch what others use; the returned function tells their share of all processors since then. */
+export const watchOthers = (): (() => number) => {
+  const startMs = performance.now()
+  const [allMs, ourMs] = [usedByAllMs(), usedByUsMs()]
+  return () => {
+    const foreignMs = usedByAllMs() - allMs - (usedByUsMs() - ourMs)
+    return Math.max(0, foreignMs) / (performance.now() - startMs) / availableParallelism()
+  }
+}
+
+/** Whether others used so much that the figures say more about them. */
+export const isDisturbed = (foreignShare: number): boolean => foreignShare > 1 - SHARE_MIN
 
 /** What is wrong with measuring now, or undefined. */
 export const whyBusy = ({ share, load }: Quiet): string | undefined => {

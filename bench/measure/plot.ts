@@ -14,9 +14,9 @@ export type Plot = {
   readonly lines: readonly Line[]
 }
 
-const WIDTH = 860
+const WIDTH = 900
 const HEIGHT = 460
-const MARGIN = { left: 70, right: 230, top: 44, bottom: 56 }
+const MARGIN = { left: 70, right: 262, top: 44, bottom: 56 }
 /** Told apart by people who see colours differently, too: the dashes alternate. */
 const COLOURS = [
   '#d62728',

@@ -29,14 +29,29 @@ const childrenOf = (pid: number): number[] => {
 /** The process and its descendants that live. */
 const treeOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(treeOf)]
 
+/** CPU time of one process, with what its ended children used, in milliseconds. */
+const ownCpuMs = (pid: number): number => {
+  const stat = read(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return [11, 12, 13, 14].reduce((total, at) => total + Number(fields[at] ?? 0), 0) * TICK_MS
+}
+
 /** CPU time of the tree, with what its ended children used, in milliseconds. */
-export const cpuMsOf = (pid: number): number =>
-  treeOf(pid).reduce((sum, one) => {
-    const stat = read(`/proc/${one}/stat`)
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const ticks = [11, 12, 13, 14].reduce((total, at) => total + Number(fields[at] ?? 0), 0)
-    return sum + ticks * TICK_MS
-  }, 0)
+export const cpuMsOf = (pid: number): number => treeOf(pid).reduce((sum, one) => sum + ownCpuMs(one), 0)
+
+/** What was used by those that were killed as orphans: their parents count it nowhere. */
+let orphanedMs = 0
+
+/** CPU time of this process and of all that it ever started, in milliseconds. */
+export const usedByUsMs = (): number => cpuMsOf(process.pid) + orphanedMs
+
+/** CPU time of the whole machine since it started, in milliseconds. */
+export const usedByAllMs = (): number => {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = read('/proc/stat')
+    .split('\n', 1)
+    .flatMap((line) => line.split(/\s+/).map(Number))
+  return (user + nice + system + irq + softirq + steal) * TICK_MS
+}
 
 /** Resident memory of the tree; pages that two processes share count twice. Cheap enough to ask every 10 ms. */
 export const residentBytesOf = (pid: number): number =>
@@ -59,6 +74,7 @@ export const proportionalBytesOf = (pid: number): number | undefined => {
 /** Ends the process and its descendants, and nothing else. */
 export const killTree = (pid: number): void => {
   for (const one of treeOf(pid)) {
+    if (one !== pid) orphanedMs += ownCpuMs(one)
     try {
       process.kill(one, 'SIGKILL')
     } catch {

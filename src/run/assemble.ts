@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { toAuditRecord } from '../audit/project.ts'
 import { verifyAudit } from '../audit/verify.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
@@ -5,11 +6,15 @@ import type { AuditRecord, AuditVerdict } from '../audit/record.ts'
 import { KeyedRuns } from './keyed-runs.ts'
 import type { RunOptions, Tollgate } from './options.ts'
 import type { TollgateParts } from './parts.ts'
-import { prepareRun } from './prepare.ts'
+import { mustParse, prepareRun } from './prepare.ts'
 import type { RunResult } from './result.ts'
 import { Run } from './run.ts'
 
 const LIST_LIMIT_DEFAULT = 100
+
+const limit = z.int().min(1).optional()
+const runsFilter = z.strictObject({ task: z.string().optional(), limit })
+const auditFilter = z.strictObject({ runId: z.string().optional(), limit })
 
 const parseResult = (json: string): RunResult => JSON.parse(json) as RunResult
 
@@ -50,14 +55,17 @@ class Assembled implements Tollgate {
       const run = this.#store.runs.get(runId)
       return run?.result === undefined ? undefined : parseResult(run.result)
     },
-    list: async ({ task, limit = LIST_LIMIT_DEFAULT } = {}) => {
-      const runs = this.#store.runs.list({ limit, ...(task !== undefined && { task }) })
+    list: async (filter = {}) => {
+      mustParse(runsFilter, filter, 'runs.list()')
+      const { task, limit: runsMax = LIST_LIMIT_DEFAULT } = filter
+      const runs = this.#store.runs.list({ limit: runsMax, ...(task !== undefined && { task }) })
       return runs.flatMap(({ result }) => (result === undefined ? [] : [parseResult(result)]))
     },
   }
 
   readonly audit: Tollgate['audit'] = {
     read: async (filter = {}): Promise<AuditRecord[]> => {
+      mustParse(auditFilter, filter, 'audit.read()')
       const { journal } = this.#flushed()
       return journal.read(filter).map(({ record, previous, hash }) => toAuditRecord(record, previous, hash))
     },

@@ -18,7 +18,7 @@ import { createPolicyLoader } from './policy-loader.ts'
 import type { Powers } from './powers.ts'
 import type { PreparedRun, PrepareSetting } from './prepare.ts'
 import type { RunEvent } from './result.ts'
-import type { RunSetting } from './run.ts'
+import type { RunSetting } from './run-setting.ts'
 import { TaskLedgers } from './task-ledgers.ts'
 
 /** Everything that a Tollgate is made of; whoever puts one together by hand may replace single parts. */

@@ -9,7 +9,7 @@ import { grantedOps } from './granted-ops.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunDrivers } from './run-drivers.ts'
 import type { RunReports } from './run-reports.ts'
-import type { RunSetting } from './run.ts'
+import type { RunSetting } from './run-setting.ts'
 import type { LedgerLease } from './task-ledgers.ts'
 
 /** What the broker is told of a run, beside its Tollgate and its options. */

@@ -2,21 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { LogFrame } from '../../runtime/abi/frames.ts'
 import { createRedactor, type Redactor } from '../audit/redact.ts'
 import { mediate } from '../broker/broker.ts'
-import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
+import type { BrokerRun, RawCall } from '../broker/call.ts'
 import { reportCostAlerts } from '../broker/gates/settle.ts'
 import { UsageMeter } from '../budget/usage-meter.ts'
-import type { Capability } from '../capabilities/capability.ts'
-import type { Tier } from '../cage/tiers.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
-import type { JournalBuffer } from '../journal/buffer.ts'
-import type { EventRow, Store } from '../stores/ports.ts'
 import { Attempt, type AttemptHandlers } from './attempt.ts'
-import type { CageLease, CagePool } from './cage-pool.ts'
+import type { CageLease } from './cage-pool.ts'
 import type { CageLoss, SlotEnd } from './hosted-cage.ts'
 import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
-import type { Powers } from './powers.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunEvent, RunResult } from './result.ts'
 import { openBrokerRun, type BrokerParts } from './run-broker.ts'
@@ -27,24 +22,8 @@ import { recordEnd, recordStart } from './run-record.ts'
 import { RunReports } from './run-reports.ts'
 import { buildResult, type RunFacts } from './run-result.ts'
 import { redactionsOf } from './secrets.ts'
-import type { LedgerLease, TaskLedgers } from './task-ledgers.ts'
-
-/** What a run needs of its Tollgate. */
-export type RunSetting = {
-  readonly store: Store
-  readonly buffer: JournalBuffer
-  readonly pool: CagePool
-  /** How every cage of this Tollgate is confined. */
-  readonly tier: Tier
-  readonly ledgers: TaskLedgers
-  readonly powers: Powers
-  readonly capabilities: ReadonlyMap<string, Capability>
-  /** Effects under way in this process, of all runs, by receipt scope. */
-  readonly underWay: Map<string, Promise<Answer>>
-  emit(event: RunEvent, run: PreparedRun): void
-  /** Hears of records that were written outside the buffer. */
-  readonly onKept: (rows: readonly EventRow[]) => void
-}
+import type { RunSetting } from './run-setting.ts'
+import type { LedgerLease } from './task-ledgers.ts'
 
 /** The ending of a run whose beginning or end could not be recorded. */
 const notRecorded = (cause: unknown): Ending => failedBy(asTollgateError(cause).with({ gate: 'record' }))

@@ -3,6 +3,51 @@ import { ask, httpPolicy, verdicts } from '../harness/asking.ts'
 import { openGate } from '../harness/gate.ts'
 import { openSite } from '../harness/site.ts'
 
+const expectedFacts = (origin: string): object[] => [
+  {
+    seq: 1,
+    op: 'http.request',
+    subject: `GET ${origin}/a`,
+    verdict: 'allow',
+    status: 200,
+    address: '127.0.0.1',
+    egress_bytes: origin.length + 2,
+    ingress_bytes: 2,
+  },
+  {
+    seq: 2,
+    subject: `POST ${origin}/b`,
+    verdict: 'allow',
+    effect: 'write',
+    egress_bytes: origin.length + 2 + 5,
+  },
+  {
+    seq: 3,
+    subject: 'GET https://evil.test/',
+    verdict: 'deny',
+    code: 'DENIED_DOMAIN',
+    gate: 'authorize',
+    rule: 'permissions.http.allowed_domains',
+    egress_bytes: 0,
+  },
+  {
+    seq: 4,
+    subject: `GET ${origin}/break`,
+    verdict: 'deny',
+    code: 'UPSTREAM_UNREACHABLE',
+    gate: 'perform',
+    egress_bytes: origin.length + 6,
+  },
+  {
+    seq: 5,
+    subject: 'GET not a url',
+    verdict: 'deny',
+    code: 'DENIED_URL',
+    gate: 'authorize',
+    egress_bytes: 0,
+  },
+]
+
 it('every outbound call is logged, the refused and the failed ones too, each once and in order', async () => {
   await using site = await openSite(
     ({ url }, response) => void (url === '/break' ? response.destroy() : response.end('ok')),
@@ -24,50 +69,9 @@ it('every outbound call is logged, the refused and the failed ones too, each onc
   ])
 
   const records = await gate.audit.read({ runId: result.runId })
-  expect(records.filter(({ event }) => event === 'call').map(({ facts }) => facts)).toMatchObject([
-    {
-      seq: 1,
-      op: 'http.request',
-      subject: `GET ${site.origin}/a`,
-      verdict: 'allow',
-      status: 200,
-      address: '127.0.0.1',
-      egress_bytes: site.origin.length + 2,
-      ingress_bytes: 2,
-    },
-    {
-      seq: 2,
-      subject: `POST ${site.origin}/b`,
-      verdict: 'allow',
-      effect: 'write',
-      egress_bytes: site.origin.length + 2 + 5,
-    },
-    {
-      seq: 3,
-      subject: 'GET https://evil.test/',
-      verdict: 'deny',
-      code: 'DENIED_DOMAIN',
-      gate: 'authorize',
-      rule: 'permissions.http.allowed_domains',
-      egress_bytes: 0,
-    },
-    {
-      seq: 4,
-      subject: `GET ${site.origin}/break`,
-      verdict: 'deny',
-      code: 'UPSTREAM_UNREACHABLE',
-      gate: 'perform',
-      egress_bytes: site.origin.length + 6,
-    },
-    {
-      seq: 5,
-      subject: 'GET not a url',
-      verdict: 'deny',
-      code: 'DENIED_URL',
-      gate: 'authorize',
-      egress_bytes: 0,
-    },
-  ])
+  expect(records.filter(({ event }) => event === 'call').map(({ facts }) => facts)).toMatchObject(
+    expectedFacts(site.origin),
+  )
   // An effect is written down before it happens, too.
   const [intended] = records.filter(({ event }) => event === 'call.intended')
   const done = records.find(({ event, facts }) => event === 'call' && facts['seq'] === 2)

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
@@ -195,5 +196,6 @@ describe('a signal that many runs share', () => {
     await new Promise(setImmediate)
     process.off('warning', onWarning)
     expect(warnings.filter((name) => name === 'MaxListenersExceededWarning')).toEqual([])
+    expect(getEventListeners(shared.signal, 'abort')).toEqual([])
   })
 })

@@ -70,6 +70,14 @@ describe('options that the embedder can mend', () => {
     })
   })
 
+  it('of a question about runs or records are CONFIG_USAGE', async () => {
+    const usage = { code: 'CONFIG_USAGE' }
+    for (const filter of [{ limit: 0 }, { limit: -1 }, { limit: 1.5 }, { limit: '5' }, { run: 'x' }]) {
+      await expect(gate.runs.list(filter as object)).rejects.toMatchObject(usage)
+      await expect(gate.audit.read(filter as object)).rejects.toMatchObject(usage)
+    }
+  })
+
   it('of the gate itself are CONFIG_USAGE', async () => {
     const wrong: object[] = [
       { tool: [] },
