@@ -22,7 +22,7 @@ export class Outbox {
    * Adds a frame. Called from guest code, which may have used the stack up: what can fail comes first, and keeping the frame
    * last, so a throw means that nothing was taken.
    */
-  /** Frames that were posted so far. */
+  /** Frames that were posted so far, log lines not counted: they leave in the middle of a turn. */
   get posted(): number {
     return this.#posted
   }
@@ -32,7 +32,7 @@ export class Outbox {
     if (this.#bytes >= FLUSH_BYTES) this.flush()
     this.#bytes += frame.length
     this.#frames.push(frame)
-    this.#posted += 1
+    if (header.t !== 'log') this.#posted += 1
   }
 
   /** Writes what was gathered. */

@@ -4,6 +4,8 @@ import type { Meter, MeterReading } from './meter.ts'
 export interface SlotAccount extends Meter {
   /** The run was handed something: it may compute now. */
   touch(): void
+  /** Another run computes, as far as the host can know: it was handed something first. */
+  readonly isBehind: boolean
 }
 
 const NOTHING: MeterReading = { cpuMs: 0, residentBytes: 0 }
@@ -22,9 +24,15 @@ class Account implements SlotAccount {
     this.baseBytes = baseBytes
   }
 
+  get isBehind(): boolean {
+    return this.#accounts.isBehind(this)
+  }
+
   touch(): void {
     this.isActive = true
+    if (this.isOutstanding) return
     this.isOutstanding = true
+    this.#accounts.queue(this)
   }
 
   read(): MeterReading | undefined {
@@ -47,6 +55,8 @@ export class CageAccounts {
   readonly #open = new Set<Account>()
   #last: MeterReading
   #emptyBytes = 0
+  /** Runs that were handed something which is not answered yet, in that order: the cage takes them one after the other. */
+  #queue: Account[] = []
 
   constructor(meter: Meter) {
     this.#meter = meter
@@ -63,7 +73,17 @@ export class CageAccounts {
 
   /** The cage was heard of: what it was handed is done with. */
   answered(): void {
-    for (const account of this.#open) account.isOutstanding = false
+    for (const account of this.#queue) account.isOutstanding = false
+    this.#queue = []
+  }
+
+  queue(account: Account): void {
+    this.#queue.push(account)
+  }
+
+  isBehind(account: Account): boolean {
+    const [first] = this.#queue
+    return first !== undefined && first !== account
   }
 
   /** The reading of one run; undefined once the process is gone. */
@@ -81,6 +101,7 @@ export class CageAccounts {
   forget(account: Account): void {
     this.#sample()
     this.#open.delete(account)
+    this.#queue = this.#queue.filter((one) => one !== account)
   }
 
   residentBytes(): number | undefined {

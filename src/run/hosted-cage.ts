@@ -48,6 +48,8 @@ export type SlotEnd = 'clean' | 'retire' | 'stop' | 'kill'
 const READY_MS_MAX = 20_000
 /** A guest that was told to stop and still runs after this long is stuck. */
 const STOP_MS_MAX = 150
+/** Behind a neighbour that computes, the order to stop waits its turn; but no stretch in a shared cage may take longer than this. */
+const STOP_BEHIND_MS_MAX = 1_000
 
 type Live = { readonly handlers: SlotHandlers; readonly account: SlotAccount }
 type Loss =
@@ -203,8 +205,11 @@ export class HostedCage {
   }
 
   #take(frame: CageFrame, text: string): void {
-    this.#isComputing = false
-    this.#accounts?.answered()
+    // A log line comes in the middle of a stretch of guest code; everything else ends one.
+    if (frame.t !== 'log') {
+      this.#isComputing = false
+      this.#accounts?.answered()
+    }
     if (frame.t === 'turn') return
     if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
     const live = this.#live.get(frame.slot)
@@ -225,18 +230,20 @@ export class HostedCage {
 
   #close(slot: number, account: SlotAccount, how: SlotEnd): void {
     if (!this.#live.delete(slot)) return
+    const isBehind = account.isBehind
     account.close()
     this.unreserve()
     if (how === 'clean' || this.#isLost) return
     this.#isRetired ||= how === 'retire'
     if (this.#runs === 0 || how === 'kill') return this.#killFor({ kind: 'neighbour' })
-    if (how === 'stop') this.#stop(slot)
+    if (how === 'stop') this.#stop(slot, isBehind)
   }
 
-  #stop(slot: number): void {
+  #stop(slot: number, isBehind: boolean): void {
+    const waitMs = isBehind ? STOP_BEHIND_MS_MAX : STOP_MS_MAX
     this.#stopping.set(
       slot,
-      setTimeout(() => this.#killFor({ kind: 'neighbour' }), STOP_MS_MAX),
+      setTimeout(() => this.#killFor({ kind: 'neighbour' }), waitMs),
     )
     this.#cage.send({ t: 'stop', slot })
   }

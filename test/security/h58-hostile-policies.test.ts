@@ -179,15 +179,18 @@ describe('a policy that grants nothing', () => {
 
   it('is not widened by what others did to the prototypes', async () => {
     const prototype = Object.prototype as { permissions?: unknown }
-    prototype.permissions = {
-      http: { allowed_domains: [site.origin], ...LOOPBACK },
-      tools: { send_email: { ask: 'never' } },
+    const runPolluted = async (): Promise<void> => {
+      prototype.permissions = {
+        http: { allowed_domains: [site.origin], ...LOOPBACK },
+        tools: { send_email: { ask: 'never' } },
+      }
+      try {
+        await run({}).catch(() => undefined)
+      } finally {
+        delete prototype.permissions
+      }
     }
-    try {
-      expect(await reachedBy(() => run({}).catch(() => undefined))).toMatchObject({ connections: 0, sent: 0 })
-    } finally {
-      delete prototype.permissions
-    }
+    expect(await reachedBy(runPolluted)).toMatchObject({ connections: 0, sent: 0 })
   })
 })
 

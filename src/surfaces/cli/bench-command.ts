@@ -7,9 +7,9 @@ import { TollgateError } from '../../index.ts'
 import { acting, withExample, type Invocation } from './command.ts'
 import { exitOfCode } from './exit-code.ts'
 
-type Choices = { quick?: true; force?: true; rivals: boolean; rival: string[] }
+type Choices = { quick?: true; force?: true; rivals: boolean; rival?: string[] }
 
-const collect = (name: string, before: string[]): string[] => [...before, name]
+const collect = (name: string, before: string[] = []): string[] => [...before, name]
 
 /** The program of the benchmarks; the published package does not carry it. */
 const programOf = (): string => {
@@ -40,9 +40,9 @@ export const addBenchCommand = (program: Command, invocation: Invocation): void 
     .option('--quick', 'answer within a minute, without the rivals that have to be installed')
     .option('--force', 'measure although the machine is busy')
     .option('--no-rivals', 'leave out the rivals that have to be installed')
-    .option('--rival <name>', 'ask only this rival; may be repeated', collect, [])
+    .option('--rival <name>', 'ask only this rival; may be repeated', collect)
     .action(
-      acting(invocation, async (questions: string[], { quick, force, rivals, rival }: Choices) => {
+      acting(invocation, async (questions: string[], { quick, force, rivals, rival = [] }: Choices) => {
         const flags = [
           ...(invocation.terminal.json ? ['--json'] : []),
           ...(quick ? ['--quick'] : []),
