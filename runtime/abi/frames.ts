@@ -79,7 +79,7 @@ export type Fault = (typeof FAULTS)[number]
  */
 export type DoneFrame = { t: 'done'; slot: number; ok: boolean; fault?: Fault; refused?: number }
 
-/** Cage → host: all that came was acted on, and there was nothing to say. */
+/** Cage → host: the oldest frame that was not answered yet (start, deliver or stop) has been acted on; no guest computes for it any more. */
 export type TurnFrame = { t: 'turn' }
 
 export type CageFrame = ReadyFrame | TurnFrame | CallFrame | LogFrame | DoneFrame

@@ -78,6 +78,8 @@ export type Backlog = { readonly calls: number; readonly argumentsSize: number }
 export type BrokerRun = {
   readonly runId: string
   readonly taskId: string
+  /** From 1: seqs count anew in each attempt. */
+  readonly attempt: number
   readonly principal: string
   readonly toolDigest: string
   readonly policy: CompiledPolicy

@@ -60,6 +60,12 @@ export class Ledger {
     this.#meter(name).used += spendable(amount, 0)
   }
 
+  /** Takes back what was counted for a run that starts again. */
+  uncount(name: string, amount: number): void {
+    const meter = this.#meter(name)
+    meter.used = Math.max(0, meter.used - amount)
+  }
+
   /** Checks a draw and takes it as held. Throws the quota's code. */
   #take(quota: Quota, owner: string, nowMs: number): Meter {
     const meter = this.#meter(quota.scope === 'run' ? `${owner}/${quota.meter}` : quota.meter)

@@ -15,6 +15,12 @@ export class UsageMeter {
   calls = 0
   readonly byOp = new Map<string, OpUsage>()
 
+  /** The run starts again: its calls are counted anew; bytes and money that are gone stay. */
+  restart(): void {
+    this.calls = 0
+    for (const usage of this.byOp.values()) usage.calls = usage.denied = 0
+  }
+
   op(name: string): OpUsage {
     let usage = this.byOp.get(name)
     if (usage === undefined)

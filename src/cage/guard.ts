@@ -29,7 +29,9 @@ export class Guard {
   allowMemory(limitsMb: readonly number[]): void {
     if (limitsMb.length <= 1) this.#baseBytes = this.#residentBytes()
     const allowedMb = limitsMb.reduce((sum, limitMb) => sum + limitMb + MEMORY_SLACK_MB, 0)
-    this.#set('residentBytesMax', this.#baseBytes + allowedMb * MB)
+    // What runs that are over left behind may still be there; it must not count against the one that begins.
+    const leastBytes = this.#residentBytes() + ((limitsMb.at(-1) ?? 0) + MEMORY_SLACK_MB) * MB
+    this.#set('residentBytesMax', Math.max(this.#baseBytes + allowedMb * MB, leastBytes))
   }
 
   enter(segmentMs: number): void {

@@ -85,8 +85,9 @@ export class GuestIsolate {
     return namespace.getSync<{ reference: true }, Name>(name, { reference: true })
   }
 
-  /** Compiles the tool; no guest code runs. */
-  compile(program: string): SegmentEnd {
+  /** Compiles the tool; no guest code runs. `segmentMs` bounds this and each later stretch. */
+  compile(program: string, segmentMs: number): SegmentEnd {
+    this.#segmentMs = segmentMs
     return this.#segment(() => {
       this.#tool = this.#isolate.compileModuleSync(program, { filename: TOOL_FILE })
     })
@@ -97,9 +98,8 @@ export class GuestIsolate {
     return this.#tool?.dependencySpecifiers ?? []
   }
 
-  /** Readies the realm for a run; `segmentMs` bounds each later stretch of guest code. */
-  prepare(segmentMs: number, ...facts: Parameters<KernelExports['prepare']>): SegmentEnd {
-    this.#segmentMs = segmentMs
+  /** Readies the realm for a run. */
+  prepare(...facts: Parameters<KernelExports['prepare']>): SegmentEnd {
     return this.#segment(() => this.#export('prepare').applySync(undefined, facts))
   }
 

@@ -23,15 +23,15 @@ export class Loop {
 
   /** Acts on the frames of one read, writes what came of it, and only then prepares for the next run. */
   turn(frames: readonly ReadFrame[]): void {
-    const { posted } = this.#outbox
-    for (const { header, segments } of frames) this.#act(header as HostFrame, segments)
-    // The host must know that nobody computes any more.
-    if (frames.length > 0 && this.#outbox.posted === posted) this.#outbox.post({ t: 'turn' }, [])
+    for (const { header, segments } of frames) {
+      this.#outbox.flush()
+      this.#act(header as HostFrame, segments)
+    }
     this.#outbox.flush()
     this.#refill()
   }
 
-  /** The host is trusted: its frames are bounded by the reader and not judged again. */
+  /** The host is trusted: its frames are bounded by the reader and not judged again. Each is answered, so that it knows who computes. */
   #act(frame: HostFrame, segments: readonly string[]): void {
     const [first = '', second = '', third = ''] = segments
     switch (frame.t) {
@@ -40,14 +40,17 @@ export class Loop {
         this.#refill()
         return this.#outbox.post({ t: 'ready', v: FRAME_VERSION }, [])
       case 'start':
-        return this.#start(frame, first, second, third)
+        this.#start(frame, first, second, third)
+        break
       case 'deliver':
         this.#slots.get(frame.slot)?.deliver(frame, first)
-        return this.#forget(frame.slot)
+        break
       case 'stop':
         this.#slots.get(frame.slot)?.stop()
-        return this.#forget(frame.slot)
+        break
     }
+    this.#forget(frame.slot)
+    this.#outbox.post({ t: 'turn' }, [])
   }
 
   #start(frame: StartFrame, manifest: string, program: string, input: string): void {
@@ -55,7 +58,6 @@ export class Loop {
     this.#slots.set(frame.slot, slot)
     this.#guard.allowMemory([...this.#slots.values()].map(({ memoryMb }) => memoryMb))
     slot.run(manifest, program, input)
-    this.#forget(frame.slot)
   }
 
   #takeIsolate(memoryMb: number): GuestIsolate {

@@ -9,7 +9,6 @@ export class Outbox {
   readonly #write: (bytes: Buffer) => void
   #frames: Buffer[] = []
   #bytes = 0
-  #posted = 0
 
   /**
    * `write` blocks until all bytes are written: that is what holds a guest back that calls or logs faster than the host reads.
@@ -22,17 +21,11 @@ export class Outbox {
    * Adds a frame. Called from guest code, which may have used the stack up: what can fail comes first, and keeping the frame
    * last, so a throw means that nothing was taken.
    */
-  /** Frames that were posted so far, log lines not counted: they leave in the middle of a turn. */
-  get posted(): number {
-    return this.#posted
-  }
-
   post(header: CageFrame, segments: readonly string[]): void {
     const frame = encodeFrame(header, segments)
     if (this.#bytes >= FLUSH_BYTES) this.flush()
     this.#bytes += frame.length
     this.#frames.push(frame)
-    if (header.t !== 'log') this.#posted += 1
   }
 
   /** Writes what was gathered. */

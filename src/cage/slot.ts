@@ -71,12 +71,12 @@ export class Slot {
   /** Compiles the tool and runs it as far as it comes without an answer of the host. */
   run(manifest: string, program: string, input: string): void {
     const { seed, atMs, segmentMs } = this.#start
-    const compiled = this.#guest.compile(program)
+    const compiled = this.#guest.compile(program, segmentMs)
     if (compiled.end === 'threw') return this.#fail('syntax', copiedError(compiled.error))
     if (compiled.end !== 'ended') return this.#failBy(compiled.end)
     const { imports } = this.#guest
     if (imports.length > 0) return this.#fail('import', importError(imports))
-    const prepared = this.#guest.prepare(segmentMs, ...seed, atMs, manifest, input)
+    const prepared = this.#guest.prepare(...seed, atMs, manifest, input)
     if (prepared.end === 'threw') throw prepared.error
     if (prepared.end !== 'ended') return this.#failBy(prepared.end)
     this.#settle(this.#guest.load())

@@ -22,6 +22,8 @@ export type AttemptHandlers = {
   onEnd(ending: Ending, how: SlotEnd): void
   /** The cage is gone, or broke the rules. */
   onLost(loss: CageLoss): void
+  /** It has waited long behind a neighbour in its cage. */
+  onBehind(): void
   /** CPU time was charged money for. */
   onCharge(): void
 }
@@ -58,9 +60,14 @@ export class Attempt {
     this.#setting = setting
     this.#slot = lease.cage.open({
       onCall: (frame, args) => this.#onCall(frame, args),
-      onLog: (frame, text) => handlers.onLog(frame, text),
+      onLog: (frame, text) => {
+        if (!this.#isOver) handlers.onLog(frame, text)
+      },
       onDone: (frame, text) => this.#onDone(frame, text),
       onLost: (loss) => this.#lose(loss),
+      onBehind: () => {
+        if (!this.#isOver) handlers.onBehind()
+      },
     })
     this.broker = setting.openBroker(this)
     this.#timers = new RunTimers({
@@ -72,7 +79,7 @@ export class Attempt {
       policy: prepared.policy,
       ledger: this.broker.ledger,
       meter: this.#slot.meter,
-      onLimit: (error) => handlers.onEnd(failedBy(error), howToEnd(error)),
+      onLimit: (error) => this.#limit(error),
       onCharge: () => handlers.onCharge(),
     })
   }
@@ -118,6 +125,11 @@ export class Attempt {
     this.#slot.close(how)
     this.#setting.lease.release()
     return totals
+  }
+
+  #limit(error: TollgateError): void {
+    if (error.code === 'LIMIT_MEMORY') this.#slot.overflow()
+    if (!this.#isOver) this.#setting.handlers.onEnd(failedBy(error), howToEnd(error))
   }
 
   #onCall({ seq, handle, op, key }: CallFrame, args: string): void {

@@ -2,20 +2,17 @@ import type { Meter, MeterReading } from './meter.ts'
 
 /** What one run uses of a cage that it may share. */
 export interface SlotAccount extends Meter {
-  /** The run was handed something: it may compute now. */
-  touch(): void
-  /** Another run computes, as far as the host can know: it was handed something first. */
-  readonly isBehind: boolean
+  /** The run is over: it pays no more, but its memory may still be there. */
+  close(): void
+  /** Its memory is given back too. */
+  forget(): void
 }
 
 const NOTHING: MeterReading = { cpuMs: 0, residentBytes: 0 }
 
 class Account implements SlotAccount {
   cpuMs = 0
-  /** It could compute at some time since the last sample. */
-  isActive = false
-  /** It was handed something that the cage has not answered yet. */
-  isOutstanding = false
+  isOpen = true
   readonly baseBytes: number
   readonly #accounts: CageAccounts
 
@@ -24,84 +21,74 @@ class Account implements SlotAccount {
     this.baseBytes = baseBytes
   }
 
-  get isBehind(): boolean {
-    return this.#accounts.isBehind(this)
-  }
-
-  touch(): void {
-    this.isActive = true
-    if (this.isOutstanding) return
-    this.isOutstanding = true
-    this.#accounts.queue(this)
-  }
-
   read(): MeterReading | undefined {
     return this.#accounts.readFor(this)
   }
 
   close(): void {
+    this.#accounts.sample()
+    this.isOpen = false
+  }
+
+  forget(): void {
     this.#accounts.forget(this)
   }
 }
 
 /**
  * Splits what the process of a cage uses among its runs. The sum is exact, for it is read from the operating system. CPU time
- * between two samples goes in equal parts to the runs that could compute in between: those that were handed something and not
- * answered yet. A run that waits pays nothing, unless nobody could have computed: then all pay. Memory above what the empty
- * cage had is shared equally: the runs of a cage have one policy, so they have one limit.
+ * goes to the run that computes; what is used while none does goes to all that are there, in equal parts. Memory above what the
+ * empty cage had is shared equally among all that were there since: what a run leaves behind is no fault of those that stay, and
+ * the runs of a cage have one policy, so they have one limit.
  */
 export class CageAccounts {
   readonly #meter: Meter
-  readonly #open = new Set<Account>()
+  /** Runs whose memory may be there, those that are over included. */
+  readonly #present = new Set<Account>()
   #last: MeterReading
   #emptyBytes = 0
-  /** Runs that were handed something which is not answered yet, in that order: the cage takes them one after the other. */
-  #queue: Account[] = []
+  /** Most runs that were present at once since the cage was empty. */
+  #sharersPeak = 0
+  #payer: SlotAccount | undefined
 
   constructor(meter: Meter) {
     this.#meter = meter
     this.#last = meter.read() ?? NOTHING
   }
 
+  /** Most runs that were there at once since the cage was empty. */
+  get sharersPeak(): number {
+    return this.#sharersPeak
+  }
+
   open(): SlotAccount {
-    const { residentBytes } = this.#sample() ?? this.#last
-    if (this.#open.size === 0) this.#emptyBytes = residentBytes
+    const { residentBytes } = this.sample() ?? this.#last
+    if (this.#present.size === 0) {
+      this.#emptyBytes = residentBytes
+      this.#sharersPeak = 0
+    }
     const account = new Account(this, residentBytes)
-    this.#open.add(account)
+    this.#present.add(account)
+    this.#sharersPeak = Math.max(this.#sharersPeak, this.#present.size)
     return account
   }
 
-  /** The cage was heard of: what it was handed is done with. */
-  answered(): void {
-    for (const account of this.#queue) account.isOutstanding = false
-    this.#queue = []
-  }
-
-  queue(account: Account): void {
-    this.#queue.push(account)
-  }
-
-  isBehind(account: Account): boolean {
-    const [first] = this.#queue
-    return first !== undefined && first !== account
+  /** From here on this run computes, or none. */
+  computes(account: SlotAccount | undefined): void {
+    this.#payer = account
   }
 
   /** The reading of one run; undefined once the process is gone. */
   readFor(account: Account): MeterReading | undefined {
-    const reading = this.#sample()
+    const reading = this.sample()
     if (reading === undefined) return undefined
+    if (this.#sharersPeak === 1) return { cpuMs: account.cpuMs, residentBytes: reading.residentBytes }
     const grownBytes = Math.max(0, reading.residentBytes - this.#emptyBytes)
-    const sharedBytes = account.baseBytes + grownBytes / Math.max(1, this.#open.size)
-    return {
-      cpuMs: account.cpuMs,
-      residentBytes: this.#open.size === 1 ? reading.residentBytes : sharedBytes,
-    }
+    return { cpuMs: account.cpuMs, residentBytes: account.baseBytes + grownBytes / this.#sharersPeak }
   }
 
   forget(account: Account): void {
-    this.#sample()
-    this.#open.delete(account)
-    this.#queue = this.#queue.filter((one) => one !== account)
+    this.#present.delete(account)
   }
 
   residentBytes(): number | undefined {
@@ -112,15 +99,16 @@ export class CageAccounts {
     this.#meter.close()
   }
 
-  #sample(): MeterReading | undefined {
+  /** Reads the meter, and writes what was used since to whom it belongs. */
+  sample(): MeterReading | undefined {
     const reading = this.#meter.read()
     if (reading === undefined) return undefined
     const usedMs = Math.max(0, reading.cpuMs - this.#last.cpuMs)
     this.#last = reading
-    const active = [...this.#open].filter(({ isActive }) => isActive)
-    const payers = active.length > 0 ? active : [...this.#open]
+    const payers = [...this.#present].filter(
+      (one) => one.isOpen && (this.#payer === undefined || one === this.#payer),
+    )
     for (const payer of payers) payer.cpuMs += usedMs / payers.length
-    for (const account of active) account.isActive = account.isOutstanding
     return reading
   }
 }

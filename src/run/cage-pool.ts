@@ -51,21 +51,29 @@ const WAITING_MAX = 10_000
 /** Cages that are free and bound, beyond one for each core, are let go. */
 const coresMax = availableParallelism()
 
+/** Every pool of this process; what is left of them goes with it. */
+const openPools = new Set<Pool>()
+process.once('exit', () => {
+  for (const pool of openPools) pool.killAll()
+})
+
 class Pool implements CagePool {
   readonly #setting: CagePoolSetting
   readonly #all = new Set<HostedCage>()
   readonly #admission: Admission
-  readonly #killAll = (): void => {
-    for (const cage of this.#all) cage.kill()
-  }
   #isClosed = false
 
   constructor(setting: CagePoolSetting) {
     const { runsMax, memoryMbMax } = setting
     this.#setting = setting
     this.#admission = new Admission({ runsMax, memoryMbMax, waitingMax: WAITING_MAX })
-    process.once('exit', this.#killAll)
+    openPools.add(this)
     this.#refillSoon()
+  }
+
+  /** Ends every process at once. */
+  killAll(): void {
+    for (const cage of this.#all) cage.kill()
   }
 
   async acquire(demand: CageDemand, signal: AbortSignal): Promise<CageLease> {
@@ -77,7 +85,14 @@ class Pool implements CagePool {
       if (this.#isClosed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
       cage = this.#choose(demand)
       cage.reserve()
-      await untilAborted(cage.ready, signal)
+      await untilAborted(cage.ready, signal).catch(async (error: unknown) => {
+        if (signal.aborted || this.#isClosed) throw error
+        // A spare that died while it waited is no reason to fail a run: once more, with a cage that is started for it.
+        cage?.unreserve()
+        cage = this.#bind(this.#launch(demand.memoryMb, demand.isStrict), demand)
+        cage.reserve()
+        await untilAborted(cage.ready, signal)
+      })
       return { cage, release: () => this.#released(ticket) }
     } catch (error) {
       cage?.unreserve()
@@ -90,23 +105,29 @@ class Pool implements CagePool {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    process.off('exit', this.#killAll)
+    openPools.delete(this)
     for (const cage of this.#all) cage.setIdle(false)
-    this.#killAll()
+    this.killAll()
     await Promise.all([...this.#all].map(({ exited }) => exited))
   }
 
   /** The warmest cage that fits: a free one of this binding, a spare, one whose runs all wait, a new one, the emptiest. */
   #choose(demand: CageDemand): HostedCage {
-    const binding = JSON.stringify([demand.principal, demand.policyDigest])
-    const own = this.#open().filter((cage) => cage.binding === binding && !cage.isExclusive)
+    const binding = bindingOf(demand.principal, demand.policyDigest)
+    const own = this.#open().filter(
+      (cage) => cage.binding === binding && !cage.isExclusive && !cage.isClearing,
+    )
     const free = own.findLast(({ runs }) => runs === 0) ?? this.#spareFor(demand)
     const cage =
       free ??
       (demand.isExclusive ? undefined : shareable(own)) ??
       this.#launch(demand.memoryMb, demand.isStrict)
-    cage.binding = binding
-    cage.isExclusive = demand.isExclusive
+    return this.#bind(cage, demand)
+  }
+
+  #bind(cage: HostedCage, { principal, policyDigest, isExclusive }: CageDemand): HostedCage {
+    cage.binding = bindingOf(principal, policyDigest)
+    cage.isExclusive = isExclusive
     return cage
   }
 
@@ -162,6 +183,9 @@ class Pool implements CagePool {
     for (const cage of [...worn, ...kept.slice(0, Math.max(0, kept.length - 2 * coresMax))]) cage.kill()
   }
 }
+
+const bindingOf = (principal: string, policyDigest: string): string =>
+  JSON.stringify([principal, policyDigest])
 
 /** A cage whose runs all wait for the host; once there is one for each core, also one in which somebody computes. */
 function shareable(own: readonly HostedCage[]): HostedCage | undefined {

@@ -25,6 +25,8 @@ export type SlotHandlers = {
   onLog(frame: LogFrame, text: string): void
   onDone(frame: DoneFrame, text: string): void
   onLost(loss: CageLoss): void
+  /** It has waited long behind a neighbour that computes. */
+  onBehind(): void
 }
 
 /** What a run needs to start in a cage; the slot is issued here. Segments: stub manifest, program, input. */
@@ -36,6 +38,8 @@ export interface CageSlot {
   readonly meter: Meter
   start(start: SlotStart, segments: readonly string[]): void
   deliver(frame: Omit<DeliverFrame, 't' | 'slot'>, json: string): void
+  /** The memory of the cage is used up. Where runs share it nobody knows whose it is: all of them lose it. */
+  overflow(): void
   /**
    * The run is over. `clean`: the guest said so itself. `retire`: it did, after it broke a limit; the cage takes nobody else.
    * `stop`: the host ends it; a guest that does not yield in time takes the cage along. `kill`: the cage ends now.
@@ -48,9 +52,11 @@ export type SlotEnd = 'clean' | 'retire' | 'stop' | 'kill'
 const READY_MS_MAX = 20_000
 /** A guest that was told to stop and still runs after this long is stuck. */
 const STOP_MS_MAX = 150
-/** Behind a neighbour that computes, the order to stop waits its turn; but no stretch in a shared cage may take longer than this. */
-const STOP_BEHIND_MS_MAX = 1_000
+/** A stretch of guest code that takes longer needs a cage of its own: whoever waits behind it, and can, goes elsewhere. */
+const STRETCH_MS_MAX = 1_000
 
+/** A slot, as far as the order of the cage is concerned. */
+type Handed = { readonly slot: number; readonly account: SlotAccount }
 type Live = { readonly handlers: SlotHandlers; readonly account: SlotAccount }
 type Loss =
   | { readonly kind: 'breach'; readonly reason: string }
@@ -73,14 +79,19 @@ export class HostedCage {
   readonly #exited = Promise.withResolvers<void>()
   readonly #live = new Map<number, Live>()
   /** Slots that were told to stop and have not said `done` yet. */
-  readonly #stopping = new Map<number, NodeJS.Timeout>()
+  readonly #stopping = new Set<number>()
+  /** What the cage was handed and has not answered, oldest first: it acts on one after the other, so the first is what it computes for. */
+  readonly #unanswered: Handed[] = []
+  /** Runs that are over and whose isolates the cage may still hold. */
+  #leaving: Handed[] = []
+  #stopTimer: NodeJS.Timeout | undefined
+  #stretchTimer: NodeJS.Timeout | undefined
   #accounts: CageAccounts | undefined
   #lastSlot = 0
   #runs = 0
   #loss: Loss | undefined
   #isLost = false
   #isRetired = false
-  #isComputing = false
 
   /** `cage` was just launched; `memoryMb` is the heap limit of the isolate that it prepares ahead. */
   constructor(cage: Cage, memoryMb: number) {
@@ -137,9 +148,14 @@ export class HostedCage {
     return this.#isRetired || this.#isLost
   }
 
-  /** A guest computes in it, as far as the host can know: it was handed something and has not been heard of since. */
+  /** A guest computes in it, or is about to. */
   get isComputing(): boolean {
-    return this.#isComputing
+    return this.#unanswered.length > 0 || this.#runs > this.#live.size
+  }
+
+  /** A run that is over may still be in the way. */
+  get isClearing(): boolean {
+    return this.#stopping.size > 0
   }
 
   /** Resident size of the process; undefined before it is ready and after its end. */
@@ -177,13 +193,15 @@ export class HostedCage {
     return {
       meter: account,
       start: (start, segments) => {
-        if (this.#loss !== undefined) return handlers.onLost({ ...this.#loss, isShared: false })
-        this.#send(account, { t: 'start', slot, ...start }, segments)
+        // It never ran, so it is to blame for nothing.
+        if (this.#loss !== undefined) return handlers.onLost({ ...this.#loss, isShared: true })
+        this.#hand({ slot, account }, { t: 'start', slot, ...start }, segments)
       },
       deliver: (frame, json) => {
-        if (this.#live.has(slot)) this.#send(account, { t: 'deliver', slot, ...frame }, [json])
+        if (this.#live.has(slot)) this.#hand({ slot, account }, { t: 'deliver', slot, ...frame }, [json])
       },
-      close: (how) => this.#close(slot, account, how),
+      overflow: () => this.#overflow(),
+      close: (how) => this.#close({ slot, account }, how),
     }
   }
 
@@ -198,19 +216,14 @@ export class HostedCage {
     this.#cage.setIdle(isIdle)
   }
 
-  #send(account: SlotAccount, frame: Parameters<Cage['send']>[0], segments: readonly string[]): void {
-    this.#isComputing = true
-    account.touch()
+  #hand(handed: Handed, frame: Parameters<Cage['send']>[0], segments: readonly string[] = []): void {
+    this.#unanswered.push(handed)
     this.#cage.send(frame, segments)
+    if (this.#unanswered.length === 1) this.#turned()
   }
 
   #take(frame: CageFrame, text: string): void {
-    // A log line comes in the middle of a stretch of guest code; everything else ends one.
-    if (frame.t !== 'log') {
-      this.#isComputing = false
-      this.#accounts?.answered()
-    }
-    if (frame.t === 'turn') return
+    if (frame.t === 'turn') return this.#takeTurn()
     if (frame.t === 'ready') return this.#lose({ kind: 'breach', reason: 'ready twice' })
     const live = this.#live.get(frame.slot)
     if (live === undefined) return this.#takeLate(frame)
@@ -219,33 +232,63 @@ export class HostedCage {
     return live.handlers.onDone(frame, text)
   }
 
-  /** What was under way when its slot was stopped is dropped; anything else names a slot that was never there or is over. */
-  #takeLate(frame: Exclude<CageFrame, { t: 'ready' | 'turn' }>): void {
-    const timer = this.#stopping.get(frame.slot)
-    if (timer === undefined) return this.#lose({ kind: 'breach', reason: 'no such slot' })
-    if (frame.t !== 'done') return
-    clearTimeout(timer)
-    this.#stopping.delete(frame.slot)
+  #takeTurn(): void {
+    if (this.#unanswered.length === 0)
+      return this.#lose({ kind: 'breach', reason: 'a turn that nobody waits for' })
+    // Who shares a cage pays for its own stretches only.
+    if (this.#accounts !== undefined && this.#accounts.sharersPeak > 1) this.#accounts.sample()
+    this.#unanswered.shift()
+    for (const { account } of this.#leaving) account.forget()
+    this.#leaving = []
+    this.#turned()
   }
 
-  #close(slot: number, account: SlotAccount, how: SlotEnd): void {
-    if (!this.#live.delete(slot)) return
-    const isBehind = account.isBehind
-    account.close()
+  /** Another stretch begins: whoever was told to stop, and computes now, must yield in time. */
+  #turned(): void {
+    clearTimeout(this.#stopTimer)
+    clearTimeout(this.#stretchTimer)
+    const [first] = this.#unanswered
+    this.#accounts?.computes(first?.account)
+    if (first !== undefined && this.#stopping.has(first.slot))
+      this.#stopTimer = setTimeout(() => this.#killFor({ kind: 'neighbour' }), STOP_MS_MAX)
+    else if (this.#live.size > 1)
+      this.#stretchTimer = setTimeout(() => this.#tellThoseBehind(), STRETCH_MS_MAX)
+  }
+
+  #tellThoseBehind(): void {
+    const [first, ...behind] = this.#unanswered
+    for (const slot of new Set(behind.map((handed) => handed.slot))) {
+      if (slot !== first?.slot) this.#live.get(slot)?.handlers.onBehind()
+    }
+    if (first !== undefined) this.#stretchTimer = setTimeout(() => this.#tellThoseBehind(), STRETCH_MS_MAX)
+  }
+
+  /** What was under way when its slot was stopped is dropped; anything else names a slot that was never there or is over. */
+  #takeLate(frame: Exclude<CageFrame, { t: 'ready' | 'turn' }>): void {
+    if (!this.#stopping.has(frame.slot)) return this.#lose({ kind: 'breach', reason: 'no such slot' })
+    if (frame.t === 'done') this.#stopping.delete(frame.slot)
+  }
+
+  #close(handed: Handed, how: SlotEnd): void {
+    if (!this.#live.delete(handed.slot)) return
+    handed.account.close()
+    this.#leaving.push(handed)
     this.unreserve()
     if (how === 'clean' || this.#isLost) return
     this.#isRetired ||= how === 'retire'
     if (this.#runs === 0 || how === 'kill') return this.#killFor({ kind: 'neighbour' })
-    if (how === 'stop') this.#stop(slot, isBehind)
+    if (how === 'stop') this.#stop(handed)
   }
 
-  #stop(slot: number, isBehind: boolean): void {
-    const waitMs = isBehind ? STOP_BEHIND_MS_MAX : STOP_MS_MAX
-    this.#stopping.set(
-      slot,
-      setTimeout(() => this.#killFor({ kind: 'neighbour' }), waitMs),
-    )
-    this.#cage.send({ t: 'stop', slot })
+  #stop(handed: Handed): void {
+    this.#stopping.add(handed.slot)
+    this.#hand(handed, { t: 'stop', slot: handed.slot })
+    if (this.#unanswered[0]?.slot === handed.slot) this.#turned()
+  }
+
+  /** All runs together have more memory than they may: each that can starts again, alone, and then it shows whose it was. */
+  #overflow(): void {
+    if ((this.#accounts?.sharersPeak ?? 0) > 1) this.#killFor({ kind: 'neighbour' })
   }
 
   /** Ends the process; the runs that are still in it hear why. */
@@ -257,9 +300,10 @@ export class HostedCage {
   #lose(loss: Loss): void {
     this.#loss ??= loss
     this.kill()
-    for (const timer of this.#stopping.values()) clearTimeout(timer)
+    const isShared = this.#live.size + this.#stopping.size > 1 || loss.kind === 'neighbour'
+    clearTimeout(this.#stopTimer)
+    clearTimeout(this.#stretchTimer)
     this.#stopping.clear()
-    const isShared = this.#live.size > 1 || loss.kind === 'neighbour'
     for (const { handlers } of Array.from(this.#live.values())) handlers.onLost({ ...loss, isShared })
   }
 
@@ -268,8 +312,10 @@ export class HostedCage {
     try {
       this.#accounts = new CageAccounts(openMeter(this.#cage.nodePid()))
       resolve()
-    } catch (error) {
-      reject(error)
+    } catch (cause) {
+      reject(
+        new TollgateError('INTERNAL_CAGE_START', 'The cage ended while it started.', { gate: 'cage', cause }),
+      )
       this.kill()
     }
   }

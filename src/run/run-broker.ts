@@ -24,6 +24,8 @@ export type BrokerParts = {
   readonly redactor: Redactor
   readonly drivers: RunDrivers
   readonly reports: RunReports
+  /** From 1; a run that lost its cage to a neighbour has a second. */
+  readonly attempt: number
   readonly backlog: BrokerRun['backlog']
   waitForHuman: BrokerRun['waitForHuman']
   end: BrokerRun['end']
@@ -39,6 +41,7 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
   return {
     runId: parts.runId,
     taskId: parts.taskId,
+    attempt: parts.attempt,
     principal,
     toolDigest: program.digest,
     policy,
@@ -69,7 +72,9 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
     driver: (name) => drivers.get(name),
     waitForHuman: (work) => parts.waitForHuman(work),
     deliver: (seq, answer) => attempt.deliver(seq, answer),
-    end: (error) => parts.end(error),
+    end: (error) => {
+      if (!attempt.signal.aborted) parts.end(error)
+    },
     refused: (seq, error) => attempt.refusals.set(seq, error),
     emit: (event) => reports.take(event),
   }

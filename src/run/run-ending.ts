@@ -105,6 +105,7 @@ const cageLost = (message: string): TollgateError =>
 
 /** What it means that a cage is gone in the middle of a run. What it wrote is the guest's word, and can only harm its own run. */
 export function endingOfLoss(loss: CageLoss): Ending {
+  if (loss.isShared) return failedBy(cageLost('The cage was lost, and other runs shared it.'))
   if (loss.kind === 'breach') {
     return failedBy(
       new TollgateError('GUEST_BREACH', `The cage sent what no cage sends (${loss.reason}) and was ended.`, {
@@ -112,8 +113,7 @@ export function endingOfLoss(loss: CageLoss): Ending {
       }),
     )
   }
-  if (loss.kind === 'neighbour')
-    return failedBy(cageLost('Another run of the same principal broke a limit and took the cage along.'))
+  if (loss.kind === 'neighbour') return failedBy(cageLost('The cage was lost.'))
   const {
     exit: { signal },
     stderrTail,

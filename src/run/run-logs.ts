@@ -14,6 +14,11 @@ export class RunLogs {
     this.#redactor = redactor
   }
 
+  /** The run starts again, and says everything anew. */
+  restart(): void {
+    this.lines.length = 0
+  }
+
   /** The line as it is kept, or undefined when the bound was passed before. */
   add(level: LogLevel, text: string): LogLine | undefined {
     if (this.#bytesLeft < 0) return undefined

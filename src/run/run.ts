@@ -4,6 +4,7 @@ import { createRedactor, type Redactor } from '../audit/redact.ts'
 import { mediate } from '../broker/broker.ts'
 import type { BrokerRun, RawCall } from '../broker/call.ts'
 import { reportCostAlerts } from '../broker/gates/settle.ts'
+import { CALLS_METER } from '../budget/ledger.ts'
 import { UsageMeter } from '../budget/usage-meter.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
@@ -168,9 +169,14 @@ export class Run {
       return place.release()
     }
     this.#attempts += 1
-    const attempt = this.#openAttempt(module, place, lease)
-    this.#attempt = attempt
-    attempt.start(module)
+    try {
+      this.#attempt = this.#openAttempt(module, place, lease)
+    } catch (error) {
+      place.cage.unreserve()
+      place.release()
+      throw error
+    }
+    this.#attempt.start(module)
   }
 
   #openAttempt(module: string, place: CageLease, ledger: LedgerLease): Attempt {
@@ -182,6 +188,9 @@ export class Run {
         this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
       onEnd: (ending, how) => this.#end(ending, how),
       onLost: (loss) => this.#onLost(loss, module, ledger),
+      onBehind: () => {
+        if (this.#canRestart) this.#restart('behind a neighbour', 'stop', module, ledger)
+      },
       onCharge: () => this.#reportCosts(),
     }
     return new Attempt({
@@ -206,6 +215,7 @@ export class Run {
       redactor: this.#redactor,
       drivers: this.#drivers,
       reports: this.#reports,
+      attempt: this.#attempts,
       backlog: this.#backlog,
       waitForHuman: (work) => this.#waitForHuman(work),
       end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
@@ -234,16 +244,26 @@ export class Run {
 
   /**
    * A cage that was lost to a neighbour, or for a cause that may be a neighbour's, is no fault of this run: it starts once more,
-   * alone, as long as it has done nothing to the world. What it used stays charged.
+   * alone, as long as it has done nothing to the world. Its calls are counted anew; time and money that are gone stay charged.
    */
   #onLost(loss: CageLoss, module: string, lease: LedgerLease): void {
     if (this.#isOver) return
     if (loss.kind === 'breach') this.#journal.append('breach', JSON.stringify(loss), { reason: loss.reason })
-    if (!loss.isShared || this.#attempts > 1 || this.#usage.hasEffects)
-      return this.#end(endingOfLoss(loss), 'kill')
-    this.#journal.append('run.restarted', JSON.stringify({ cause: loss.kind }), { cause: loss.kind })
-    this.#spent = sumOfTotals(this.#spent, this.#attempt?.stop('kill') ?? NO_TOTALS)
+    if (loss.isShared && this.#canRestart) return this.#restart(loss.kind, 'kill', module, lease)
+    this.#end(endingOfLoss(loss), 'kill')
+  }
+
+  get #canRestart(): boolean {
+    return !this.#isOver && this.#attempts === 1 && !this.#usage.hasEffects
+  }
+
+  #restart(cause: string, how: SlotEnd, module: string, lease: LedgerLease): void {
+    this.#journal.append('run.restarted', JSON.stringify({ cause }), { cause })
+    this.#spent = sumOfTotals(this.#spent, this.#attempt?.stop(how) ?? NO_TOTALS)
     this.#attempt = undefined
+    lease.ledger.uncount(CALLS_METER, this.#usage.calls)
+    this.#usage.restart()
+    this.#logs.restart()
     this.#begin(module, lease, true).catch((error: unknown) =>
       this.#end(failedBy(asTollgateError(error)), 'kill'),
     )

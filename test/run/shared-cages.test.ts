@@ -161,3 +161,56 @@ describe('a neighbour that breaks a limit', () => {
     await gate.close()
   })
 })
+
+describe('a run that only waits', () => {
+  it('can be cancelled without harm to a neighbour that computes', async () => {
+    const { gate } = await open()
+    const cancel = new AbortController()
+    const idle = gate.run({ ...run('idle'), signal: cancel.signal })
+    await isWaiting('idle')
+    const busy = gate.run(
+      run(
+        'busy',
+        'await tools.pay({}); const end = 6e8; let sum = 0; for (let n = 0; n < end; n += 1) sum += n % 7; return sum',
+      ),
+    )
+    await sleep(100)
+    cancel.abort()
+    expect((await idle).status).toBe('cancelled')
+    expect((await busy).status).toBe('done')
+    release('idle')
+    await gate.close()
+  })
+
+  it('pays nothing for a neighbour that computes and prints', async () => {
+    const { gate } = await open()
+    const idle = gate.run(run('idle'))
+    await isWaiting('idle')
+    const busy = await gate.run(
+      run(
+        'busy',
+        'console.log("begin"); let sum = 0; for (let n = 0; n < 3e8; n += 1) sum += n % 7; return sum',
+      ),
+    )
+    release('idle')
+    expect((await idle).usage.cpuMs).toBeLessThan(busy.usage.cpuMs / 3)
+    await gate.close()
+  })
+
+  it('is not blamed when a cage dies while another run is being stopped', async () => {
+    const { gate, launched } = await open()
+    const quiet = gate.run(run('quiet'))
+    await isWaiting('quiet')
+    waiting.delete('quiet')
+    const cancel = new AbortController()
+    const stuck = gate.run({ ...run('stuck', 'for (;;);'), signal: cancel.signal })
+    await sleep(100)
+    cancel.abort()
+    launched[0]?.kill()
+    expect((await stuck).status).toBe('cancelled')
+    await isWaiting('quiet')
+    release('quiet')
+    expect((await quiet).value).toBe('quiet')
+    await gate.close()
+  })
+})

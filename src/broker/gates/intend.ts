@@ -9,6 +9,8 @@ import { receiptScopeOf, requestDigestOf } from './recall.ts'
  */
 export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
   call.gate = 'intend'
+  // Nothing is done for an attempt that is over.
+  run.signal.throwIfAborted()
   if (judgement.effect === 'read') {
     if (run.buffer.failure !== undefined) throw run.buffer.failure
     return

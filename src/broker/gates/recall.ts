@@ -17,7 +17,7 @@ export const receiptScopeOf = (call: Call, run: BrokerRun): string =>
   sha256(
     canonicalJson(
       call.key === undefined
-        ? ['call', run.runId, call.seq]
+        ? ['call', run.runId, run.attempt, call.seq]
         : ['key', run.principal, run.toolDigest, call.op, call.key],
     ),
   )

@@ -59,6 +59,7 @@ function write(
     `{"seq":${seq},"op":${JSON.stringify(op)},"args":${journalText(call)},"ok":${answer.ok},"outcome":${answer.json}}`,
     {
       seq,
+      ...(run.attempt > 1 && { attempt: run.attempt }),
       op,
       subject: subjectOf(call),
       effect: judgement?.effect,
