@@ -63,7 +63,9 @@ export class CageAccounts {
 
   open(): SlotAccount {
     const { residentBytes } = this.sample() ?? this.#last
-    if (this.#present.size === 0) {
+    // One run after the other is no sharing, also while the isolate of the last one is still being given back.
+    if (![...this.#present].some(({ isOpen }) => isOpen)) {
+      this.#present.clear()
       this.#emptyBytes = residentBytes
       this.#sharersPeak = 0
     }

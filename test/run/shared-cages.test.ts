@@ -214,3 +214,41 @@ describe('a run that only waits', () => {
     await gate.close()
   })
 })
+
+describe('a neighbour that computes for long', () => {
+  it('is left behind by whoever waits for it and has done nothing yet', async () => {
+    const { gate, launched } = await open()
+    const quiet = gate.run(run('quiet'))
+    await isWaiting('quiet')
+    const spinning = new AbortController()
+    const spinner = gate.run({ ...run('spinner', 'for (;;);'), signal: spinning.signal })
+    await sleep(100)
+    // Its answer waits behind the spinner, until it is tried again elsewhere.
+    release('quiet')
+    await isWaiting('quiet')
+    release('quiet')
+    const result = await quiet
+    expect([result.status, result.value, result.usage.calls]).toEqual(['done', 'quiet', 1])
+    expect(launched.length).toBeGreaterThanOrEqual(2)
+    spinning.abort()
+    expect((await spinner).status).toBe('cancelled')
+    await gate.close()
+  })
+
+  it('and fat neighbours that have left are no fault of whoever stays', async () => {
+    const { gate } = await open()
+    const policy = { ...POLICY, limits: { max_memory_mb: 64, max_duration_seconds: 20 } }
+    const quiet = gate.run({ ...run('quiet'), policy })
+    await isWaiting('quiet')
+    const fat = `const held = []; for (let n = 0; n < 4e5; n += 1) held.push({ n, list: [n] })
+      await new Promise((resolve) => setTimeout(resolve, 200)); return held.length`
+    const results = await Promise.all(
+      Array.from({ length: 6 }, () => gate.run({ ...run('fat', fat), policy })),
+    )
+    expect(results.map(({ status }) => status)).toEqual(results.map(() => 'done'))
+    await sleep(100)
+    release('quiet')
+    expect((await quiet).status).toBe('done')
+    await gate.close()
+  })
+})

@@ -68,7 +68,7 @@ describe('usage', () => {
       policy: { limits },
     })
     const large = await gate.run({
-      code: 'const all = []; for (let i = 0; i < 40; i += 1) all.push(new Uint8Array(2 ** 20).fill(1)); await null; return all.length',
+      code: 'const all = []; for (let i = 0; i < 40; i += 1) all.push(new Uint8Array(2 ** 20).fill(1)); await new Promise((resolve) => setTimeout(resolve, 100)); return all.length',
       policy: { limits },
     })
     expect(idle.usage.wallMs).toBeGreaterThanOrEqual(300)
