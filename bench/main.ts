@@ -44,6 +44,7 @@ const WHOLE_MS = 60 * 60_000
 const QUICK_RIVALS = ['Tollgate', 'isolated-vm', 'node:vm', 'worker_threads', 'child_process fork']
 const EXIT_USAGE = 2
 const EXIT_BUSY = 75
+const EXIT_CANCELLED = 130
 
 const OPTIONS = {
   json: { type: 'boolean', default: false },
@@ -52,6 +53,10 @@ const OPTIONS = {
   'no-rivals': { type: 'boolean', default: false },
   rival: { type: 'string', multiple: true, default: [] as string[] },
 } as const
+
+// Lanes are ended on the way out, so there must be one.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => process.exit(EXIT_CANCELLED))
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`)
 

@@ -1,5 +1,6 @@
 /** Entry of the process that embeds one contender. It ends when the benchmark does. */
 import { laneActs, type LaneActs } from './lane-acts.ts'
+import { killTree } from './process-tree.ts'
 
 export type LaneRequest = { readonly id: number; readonly act: keyof LaneActs; readonly asked: unknown }
 export type LaneAnswer = { readonly id: number; readonly value?: unknown; readonly failure?: string }
@@ -16,6 +17,6 @@ const answer = async ({ id, act, asked }: LaneRequest): Promise<LaneAnswer> => {
 process.on('message', (request) => {
   void answer(request as LaneRequest).then((told) => process.send?.(told))
 })
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('disconnect', () => killTree(process.pid))
 // What a contender leaves unhandled is its own; the lane goes on as an embedder that logs would.
 process.on('unhandledRejection', (error) => process.stderr.write(`unhandled: ${String(error)}\n`))

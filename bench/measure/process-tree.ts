@@ -71,9 +71,9 @@ export const proportionalBytesOf = (pid: number): number | undefined => {
   return sum
 }
 
-/** Ends the process and its descendants, and nothing else. */
+/** Ends the process and its descendants, and nothing else; the process itself comes last, so it may be this one. */
 export const killTree = (pid: number): void => {
-  for (const one of treeOf(pid)) {
+  for (const one of treeOf(pid).toReversed()) {
     if (one !== pid) orphanedMs += ownCpuMs(one)
     try {
       process.kill(one, 'SIGKILL')

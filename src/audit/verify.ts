@@ -15,11 +15,22 @@ export function verifyAudit(store: Store): AuditVerdict {
   const links = store.journal.links()
   const runs = groupByRun(store)
   const records = [...runs.values()].reduce((sum, { rows }) => sum + rows.length, 0)
-  const problem = checkLinks(links) ?? checkRuns(runs) ?? checkHeads(links, runs) ?? checkEnds(links, runs)
+  const problem =
+    checkLinks(links) ??
+    checkRuns(runs) ??
+    checkHeads(links, runs) ??
+    checkEnds(links, runs) ??
+    checkPresence(store, runs)
   const counts = { runs: runs.size, records }
   return problem === undefined
     ? { intact: true, ...counts, head: links.at(-1)?.hash ?? '' }
     : { intact: false, ...counts, problem }
+}
+
+/** A run whose row is there must have records: those of the last one could be cut off with its links. */
+function checkPresence(store: Store, runs: ReadonlyMap<string, Run>): Problem | undefined {
+  const bare = store.runs.list({ limit: -1 }).find(({ runId }) => !runs.has(runId))
+  return bare && { runId: bare.runId, position: 0, message: `record 0 of run ${bare.runId} is missing` }
 }
 
 function groupByRun(store: Store): Map<string, Run> {

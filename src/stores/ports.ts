@@ -72,6 +72,7 @@ export interface RunPort {
   end(runId: string, result: string, last: readonly EventRow[], head: string, records: number): void
   get(runId: string): StoredRun | undefined
   byKey(principal: string, key: string): StoredRun | undefined
+  /** Newest first; a limit of -1 stands for all. */
   list(filter: { readonly task?: string; readonly limit: number }): readonly StoredRun[]
 }
 

@@ -122,6 +122,15 @@ describe('what is cut off', () => {
     expectBrokenAt(await tampered(`DELETE FROM events WHERE run_id = '${middle()}'`), 0)
   })
 
+  it('is missed: the last run as a whole, as long as its row is still there', async () => {
+    const last = '(SELECT run_id FROM chain ORDER BY n DESC LIMIT 1)'
+    const verdict = await tampered(
+      `DELETE FROM events WHERE run_id = ${last}`,
+      `DELETE FROM chain WHERE run_id = ${last}`,
+    )
+    expect(verdict).toMatchObject({ intact: false, problem: { position: 0 } })
+  })
+
   it('is missed: a link of the state-wide chain, with the number of the link', async () => {
     for (const link of [0, 2, 4])
       expect(await tampered(`DELETE FROM chain WHERE n = ${link}`)).toMatchObject({
