@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import { usedByAllMs, usedByUsMs } from './process-tree.ts'
+import { cpuMsOfOthers } from './process-tree.ts'
 
 export type Quiet = {
   /** Share of each processor that a loop got when all were asked for; 1 on a machine that does nothing else. */
@@ -76,10 +76,11 @@ export const measureQuiet = async (): Promise<Quiet> => {
 /** Begins to watch what others use; the returned function tells their share of all processors since then. */
 export const watchOthers = (): (() => number) => {
   const startMs = performance.now()
-  const [allMs, ourMs] = [usedByAllMs(), usedByUsMs()]
+  const before = cpuMsOfOthers()
   return () => {
-    const foreignMs = usedByAllMs() - allMs - (usedByUsMs() - ourMs)
-    return Math.max(0, foreignMs) / (performance.now() - startMs) / availableParallelism()
+    let foreignMs = 0
+    for (const [one, cpuMs] of cpuMsOfOthers()) foreignMs += cpuMs - (before.get(one) ?? 0)
+    return foreignMs / (performance.now() - startMs) / availableParallelism()
   }
 }
 

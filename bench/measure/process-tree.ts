@@ -39,18 +39,25 @@ const ownCpuMs = (pid: number): number => {
 /** CPU time of the tree, with what its ended children used, in milliseconds. */
 export const cpuMsOf = (pid: number): number => treeOf(pid).reduce((sum, one) => sum + ownCpuMs(one), 0)
 
-/** What was used by those that were killed as orphans: their parents count it nowhere. */
-let orphanedMs = 0
+/** Work for nobody in particular: threads of the kernel are children of this process. */
+const KERNEL_THREADS_PID = 2
 
-/** CPU time of this process and of all that it ever started, in milliseconds. */
-export const usedByUsMs = (): number => cpuMsOf(process.pid) + orphanedMs
-
-/** CPU time of the whole machine since it started, in milliseconds. */
-export const usedByAllMs = (): number => {
-  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = read('/proc/stat')
-    .split('\n', 1)
-    .flatMap((line) => line.split(/\s+/).map(Number))
-  return (user + nice + system + irq + softirq + steal) * TICK_MS
+/**
+ * CPU time of each process that is none of ours, by process id and start, in milliseconds. Ended children are left out: what of
+ * our own is killed inside a box ends as a child of the first process, and would count as somebody else's. So what others start
+ * and end in between is missed.
+ */
+export const cpuMsOfOthers = (): ReadonlyMap<string, number> => {
+  const ours = new Set(treeOf(process.pid))
+  const others = new Map<string, number>()
+  for (const pid of readdirSync('/proc').map(Number)) {
+    if (!Number.isInteger(pid) || ours.has(pid) || pid === KERNEL_THREADS_PID) continue
+    const stat = read(`/proc/${pid}/stat`)
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (stat === '' || Number(fields[1]) === KERNEL_THREADS_PID) continue
+    others.set(`${pid} ${fields[19]}`, (Number(fields[11]) + Number(fields[12])) * TICK_MS)
+  }
+  return others
 }
 
 /** Resident memory of the tree; pages that two processes share count twice. Cheap enough to ask every 10 ms. */
@@ -74,7 +81,6 @@ export const proportionalBytesOf = (pid: number): number | undefined => {
 /** Ends the process and its descendants, and nothing else; the process itself comes last, so it may be this one. */
 export const killTree = (pid: number): void => {
   for (const one of treeOf(pid).toReversed()) {
-    if (one !== pid) orphanedMs += ownCpuMs(one)
     try {
       process.kill(one, 'SIGKILL')
     } catch {
