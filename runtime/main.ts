@@ -19,7 +19,9 @@ import { installTimers } from './kernel/timers.ts'
 
 const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp } as unknown as Readonly<Record<string, Sugar>>
 
+let native: Send
 let door: Door
+let restartTimers: () => void
 let clock: Clock
 let reseed: Reseed
 let input: unknown
@@ -38,17 +40,27 @@ export const open: KernelExports['open'] = (send: Send) => {
   clock = installClock()
   reseed = installRandom()
   closeStacks()
-  door = openDoor(send)
-  const report = installConsole(door, clock.now)
-  installTimers(door, report)
+  native = send
+  const log: Door['log'] = (level, text) => door.log(level, text)
+  const control: Door['control'] = (op, args, settle) => door.control(op, args, settle)
+  const report = installConsole(log, clock.now)
+  restartTimers = installTimers(control, report)
 }
 
 /** See {@link KernelExports}. */
-export const prepare: KernelExports['prepare'] = (seed0, seed1, seed2, seed3, atMs, manifest, inputJson) => {
-  reseed(seed0, seed1, seed2, seed3)
-  clock.start(atMs)
+export const grow: KernelExports['grow'] = (manifest, namesTemporal) => {
+  clock.settleTemporal(namesTemporal)
+  door = openDoor(native)
+  restartTimers()
   const { stubs } = JSONParse(manifest) as StubManifest
   capabilities = growStubs(door, stubs, SUGARS)
+  begun = false
+}
+
+/** See {@link KernelExports}. */
+export const prepare: KernelExports['prepare'] = (seed0, seed1, seed2, seed3, atMs, inputJson) => {
+  reseed(seed0, seed1, seed2, seed3)
+  clock.start(atMs)
   input = JSONParse(inputJson)
 }
 

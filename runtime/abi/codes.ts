@@ -76,6 +76,7 @@ export const CODES = Object.freeze({
   APPROVAL_UNAVAILABLE: entry('approver', 5, 403, 'The call needs approval, and nobody is there to give it.', 'Pass an approve callback, or run the CLI in a terminal.'),
   APPROVAL_MISMATCH: entry('approver', 5, 409, 'What would be executed is not what was approved, or the approval was used already.', 'Ask again for what is to be done now.'),
 
+  GUEST_OVER: entry('tool', 1, 422, 'A capability was used after the run that it was granted to.', 'Use what the present run was handed; keep no capability in a global.'),
   GUEST_THREW: entry('tool', 1, 422, 'The tool threw an error, or its promise was rejected.', 'See the message and the stack of the tool.'),
   GUEST_SYNTAX: entry('tool', 1, 422, 'The tool does not parse.', 'Mend the syntax at the line that the message names.'),
   GUEST_IMPORT: entry('tool', 1, 422, 'The tool imports a module, and there is none inside.', 'Put all code into one file; use the capabilities instead of Node built-ins.'),

@@ -14,7 +14,11 @@ export const FRAME_BYTES_MAX = 64 * 1024 * 1024
 /** Host → cage: the first frame; the cage answers `ready`. `memoryMb` is the heap limit of the isolate that it prepares ahead. */
 export type HelloFrame = { t: 'hello'; v: number; memoryMb?: number }
 
-/** Host → cage: make an isolate for one run. Segments: stub manifest (JSON), program (JavaScript module), input (JSON). */
+/** What a run may take over from the run before it, of the same tool: nothing, a living isolate in a new realm, or all. */
+export const REUSES = ['context', 'isolate'] as const
+export type Reuse = (typeof REUSES)[number]
+
+/** Host → cage: begin a run. Segments: stub manifest (JSON), program (JavaScript module), input (JSON). */
 export type StartFrame = {
   t: 'start'
   slot: number
@@ -28,6 +32,10 @@ export type StartFrame = {
   segmentMs: number
   /** Log bytes that may cross; what is past them is dropped in the cage and cut again by the host. */
   logBytesMax: number
+  /** Manifest and program are those of the last start frame; their segments are empty. */
+  same?: true
+  /** Absent: an isolate of its own, which nobody used before and nobody uses afterwards. */
+  reuse?: Reuse
 }
 
 /** Host → cage: the outcome of call `seq`. Segment: the result, or a {@link GuestError}, as JSON. */

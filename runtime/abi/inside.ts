@@ -36,14 +36,15 @@ export const SEGMENT_END = 0
 export type KernelExports = {
   /** Locks the realm down. Called once, before anything else. */
   readonly open: (send: Send) => void
-  /** Sets clock and random numbers, and makes the capabilities. No guest code runs in it. */
+  /** Makes the capabilities of one run, and a door of their own for them: those of an earlier run are closed. `namesTemporal`: the tool's text has that name in it; to others the realm has no Temporal. */
+  readonly grow: (manifest: string, namesTemporal: boolean) => void
+  /** Sets clock and random numbers, and reads the input. No guest code runs in it. */
   readonly prepare: (
     seed0: number,
     seed1: number,
     seed2: number,
     seed3: number,
     atMs: number,
-    manifest: string,
     input: string,
   ) => void
   /** Told by the entry module once the tool's module has run; not for the cage. */

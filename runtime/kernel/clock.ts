@@ -1,4 +1,5 @@
 import {
+  captureTemporal,
   DateClass,
   DateParse,
   DatePrototype,
@@ -13,11 +14,13 @@ import {
   MathFloor,
   ObjectDefineProperty,
   ReflectConstruct,
-  TemporalParts,
+  ReflectDeleteProperty,
 } from './primordials.ts'
 
 /** Virtual time: it stands still while guest code runs, and moves only by what the host says. */
 export type Clock = {
+  /** Puts virtual time into Temporal, or takes Temporal away from a tool that does not name it. Before any guest code, once. */
+  settleTemporal(isNamed: boolean): void
   /** Sets the beginning of the run, in milliseconds since 1970. */
   start(atMs: number): void
   /** Virtual milliseconds since 1970. */
@@ -71,8 +74,9 @@ const installIntl = (now: Now): void => {
 }
 
 const installTemporal = (now: Now): void => {
-  if (TemporalParts === undefined) return
-  const { now: holder, instantOf, zoned, plainDate, plainTime, plainDateTime, timeZoneId } = TemporalParts
+  const parts = captureTemporal()
+  if (parts === undefined) return
+  const { now: holder, instantOf, zoned, plainDate, plainTime, plainDateTime, timeZoneId } = parts
   const zonedNow = (zone: unknown) => zoned(instantOf(now()), zone === undefined ? timeZoneId() : zone)
   const methods = {
     instant: () => instantOf(now()),
@@ -88,14 +92,14 @@ const installTemporal = (now: Now): void => {
   define(holder, 'plainDateTimeISO', methods.plainDateTimeISO)
 }
 
-/** Puts virtual time in the place of every clock that the language has: Date, performance, Intl and Temporal. */
+/** Puts virtual time in the place of every clock that the language has, but for Temporal: Date, performance and Intl. */
 export const installClock = (): Clock => {
   let originMs = 0
   let nowMs = 0
+  let isSettled = false
   const now: Now = () => nowMs
   installDate(now)
   installIntl(now)
-  installTemporal(now)
   const performance = {
     now: (): number => nowMs - originMs,
     get timeOrigin(): number {
@@ -105,6 +109,13 @@ export const installClock = (): Clock => {
   define(GLOBAL, 'performance', performance)
   return {
     now,
+    settleTemporal: (isNamed) => {
+      if (isSettled) return
+      isSettled = true
+      if (isNamed) return installTemporal(now)
+      ReflectDeleteProperty(GLOBAL, 'Temporal')
+      ReflectDeleteProperty(DatePrototype, 'toTemporalInstant')
+    },
     start: (atMs) => {
       originMs = nowMs = MathFloor(atMs)
     },

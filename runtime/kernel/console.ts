@@ -70,12 +70,12 @@ const makeTallies = (write: (level: LogLevel, parts: readonly unknown[]) => void
 export type Report = (error: unknown) => void
 
 /** Replaces the engine's console by one whose lines go through the door. Its methods never throw. */
-export const installConsole = (door: Door, nowMs: () => number): Report => {
+export const installConsole = (log: Door['log'], nowMs: () => number): Report => {
   let depth = 0
   const write = (level: LogLevel, parts: readonly unknown[]): void => {
     let indent = ''
     for (let i = 0; i < depth; i += 1) indent += INDENT
-    door.log(level, cut(indent + lineOf(parts)))
+    log(level, cut(indent + lineOf(parts)))
   }
   const info = (...parts: unknown[]): void => write('info', parts)
   const group = (...parts: unknown[]): void => {
@@ -109,5 +109,5 @@ export const installConsole = (door: Door, nowMs: () => number): Report => {
     timeEnd,
   }
   define(GLOBAL, 'console', console)
-  return (error) => door.log('error', cut(`Uncaught in a callback: ${lineOf([error])}`))
+  return (error) => log('error', cut(`Uncaught in a callback: ${lineOf([error])}`))
 }

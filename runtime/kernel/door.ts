@@ -103,7 +103,8 @@ export const openDoor = (native: Send): Door => {
         const { args, options } = ask()
         const key = keyOf(options)
         const text = argumentsJson(args)
-        if (closed) return
+        if (closed)
+          return reject(makeGuestError('GUEST_OVER', 'The run that this capability belongs to is over.'))
         const origin = markOrigin()
         leave(op, text, key, (ok, outcome, seq) => {
           if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))

@@ -121,25 +121,34 @@ type TemporalNamespace = {
   Instant: { fromEpochMilliseconds: Factory<Moment>; prototype: Moment }
   ZonedDateTime: { prototype: Zoned }
 }
-const temporal = (globalThis as { Temporal?: TemporalNamespace }).Temporal
 /** The parts of Temporal that read no clock; undefined on an engine without Temporal. */
-export const TemporalParts =
-  temporal === undefined
-    ? undefined
-    : {
-        now: temporal.Now as object,
-        timeZoneId: temporal.Now.timeZoneId,
-        instantOf: temporal.Instant.fromEpochMilliseconds,
-        zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as (
-          instant: Moment,
-          zone: unknown,
-        ) => Zoned,
-        plainDate: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDate) as (zoned: Zoned) => unknown,
-        plainTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainTime) as (zoned: Zoned) => unknown,
-        plainDateTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDateTime) as (
-          zoned: Zoned,
-        ) => unknown,
-      }
+export type TemporalParts = {
+  readonly now: object
+  readonly timeZoneId: () => string
+  readonly instantOf: Factory<Moment>
+  readonly zoned: (instant: Moment, zone: unknown) => Zoned
+  readonly plainDate: (zoned: Zoned) => unknown
+  readonly plainTime: (zoned: Zoned) => unknown
+  readonly plainDateTime: (zoned: Zoned) => unknown
+}
+
+/**
+ * Captures Temporal, which must happen before any guest code runs as well. It is not done with the others, because the engine
+ * makes Temporal only when it is first looked at, and that takes as long as all the rest of the kernel six times over.
+ */
+export const captureTemporal = (): TemporalParts | undefined => {
+  const temporal = (globalThis as { Temporal?: TemporalNamespace }).Temporal
+  if (temporal === undefined) return undefined
+  return {
+    now: temporal.Now as object,
+    timeZoneId: temporal.Now.timeZoneId,
+    instantOf: temporal.Instant.fromEpochMilliseconds,
+    zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as TemporalParts['zoned'],
+    plainDate: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDate),
+    plainTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainTime),
+    plainDateTime: uncurryThis(temporal.ZonedDateTime.prototype.toPlainDateTime),
+  }
+}
 
 /** Whether a value is an object or a function. */
 export const isObject = (value: unknown): value is object =>

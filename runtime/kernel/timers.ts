@@ -50,8 +50,8 @@ const run = (job: Work, report: Report): void => {
 }
 
 /** The timers of one realm. A timer is a control call: the host journals it and says when it fires, and in which order. */
-const makeTimers = (door: Door, report: Report) => {
-  const timers = ObjectCreate(null) as Record<number, Timer>
+const makeTimers = (control: Door['control'], report: Report) => {
+  let timers = ObjectCreate(null) as Record<number, Timer>
   let lastId = 0
   let set = 0
   let waiting = 0
@@ -75,7 +75,7 @@ const makeTimers = (door: Door, report: Report) => {
     set += 1
     waiting += 1
     timers[id] = timer
-    door.control(TIMER_OP, `{"delayMs":${timer.delayMs}}`, (ok) => {
+    control(TIMER_OP, `{"delayMs":${timer.delayMs}}`, (ok) => {
       waiting -= 1
       if (ok) fire(id)
     })
@@ -91,12 +91,18 @@ const makeTimers = (door: Door, report: Report) => {
     clear: (id: unknown): void => {
       if (typeof id === 'number') delete timers[id]
     },
+    /** Forgets those of an earlier run: they will not be delivered. */
+    restart: (): void => {
+      timers = ObjectCreate(null) as Record<number, Timer>
+      set = 0
+      waiting = 0
+    },
   }
 }
 
-/** Puts setTimeout and its like, and queueMicrotask, into the realm. */
-export const installTimers = (door: Door, report: Report): void => {
-  const { start, clear } = makeTimers(door, report)
+/** Puts setTimeout and its like, and queueMicrotask, into the realm. What is returned makes it ready for another run. */
+export const installTimers = (control: Door['control'], report: Report): (() => void) => {
+  const { start, clear, restart } = makeTimers(control, report)
   const functions = {
     setTimeout: (work: unknown, delay?: unknown, ...args: unknown[]): number =>
       start({ work: asWork(work, 'setTimeout'), args, delayMs: delayOf(delay), repeats: false }),
@@ -121,4 +127,5 @@ export const installTimers = (door: Door, report: Report): void => {
   define(GLOBAL, 'clearTimeout', functions.clearTimeout)
   define(GLOBAL, 'clearInterval', functions.clearInterval)
   define(GLOBAL, 'queueMicrotask', functions.queueMicrotask)
+  return restart
 }

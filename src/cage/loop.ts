@@ -3,22 +3,24 @@ import type { Guard } from './guard.ts'
 import { GuestIsolate, KernelCode } from './isolate.ts'
 import type { Outbox } from './outbox.ts'
 import type { ReadFrame } from './port.ts'
+import type { Deployment } from './realm.ts'
 import { Slot } from './slot.ts'
+import { Spares } from './spares.ts'
 
-/** The runs of one cage, and the isolate that it keeps ready for the next. */
+/** The runs of one cage. */
 export class Loop {
   readonly #outbox: Outbox
   readonly #guard: Guard
-  readonly #code: KernelCode
+  readonly #spares: Spares
   readonly #slots = new Map<number, Slot>()
-  #spare: GuestIsolate | undefined
-  /** The heap limit that the next spare gets; undefined until the host has named one. */
-  #spareMemoryMb: number | undefined
+  /** Of the last start frame. */
+  #deployment: Deployment = { manifest: '', program: '' }
 
   constructor(outbox: Outbox, kernel: string, guard: Guard) {
     this.#outbox = outbox
     this.#guard = guard
-    this.#code = new KernelCode(kernel)
+    const code = new KernelCode(kernel)
+    this.#spares = new Spares((memoryMb) => new GuestIsolate(memoryMb, code, guard))
   }
 
   /** Acts on the frames of one read, writes what came of it, and only then prepares for the next run. */
@@ -28,7 +30,7 @@ export class Loop {
       this.#act(header as HostFrame, segments)
     }
     this.#outbox.flush()
-    this.#refill()
+    if (this.#slots.size === 0) this.#spares.refill()
   }
 
   /** The host is trusted: its frames are bounded by the reader and not judged again. Each is answered, so that it knows who computes. */
@@ -36,11 +38,11 @@ export class Loop {
     const [first = '', second = '', third = ''] = segments
     switch (frame.t) {
       case 'hello':
-        this.#spareMemoryMb = frame.memoryMb
-        this.#refill()
+        this.#spares.expect(frame.memoryMb)
         return this.#outbox.post({ t: 'ready', v: FRAME_VERSION }, [])
       case 'start':
-        this.#start(frame, first, second, third)
+        if (frame.same !== true) this.#deployment = { manifest: first, program: second }
+        this.#start(frame, third)
         break
       case 'deliver':
         this.#slots.get(frame.slot)?.deliver(frame, first)
@@ -53,33 +55,19 @@ export class Loop {
     this.#outbox.post({ t: 'turn' }, [])
   }
 
-  #start(frame: StartFrame, manifest: string, program: string, input: string): void {
-    const slot = new Slot(frame, this.#takeIsolate(frame.memoryMb), this.#outbox)
+  #start(frame: StartFrame, input: string): void {
+    const { memoryMb, reuse } = frame
+    const realm = this.#spares.take({ memoryMb, reuse, deployment: this.#deployment })
+    const slot = new Slot(frame, realm, this.#outbox)
     this.#slots.set(frame.slot, slot)
-    this.#guard.allowMemory([...this.#slots.values()].map(({ memoryMb }) => memoryMb))
-    slot.run(manifest, program, input)
+    this.#guard.allowMemory([...this.#slots.values()].map((one) => one.memoryMb))
+    slot.run(this.#deployment, input)
   }
 
-  #takeIsolate(memoryMb: number): GuestIsolate {
-    const spare = this.#spare
-    this.#spare = undefined
-    if (spare !== undefined && spare.memoryMb === memoryMb) return spare
-    spare?.dispose()
-    this.#spareMemoryMb = memoryMb
-    return this.#makeIsolate(memoryMb)
-  }
-
-  #makeIsolate(memoryMb: number): GuestIsolate {
-    return new GuestIsolate(memoryMb, this.#code, this.#guard)
-  }
-
-  #forget(slot: number): void {
-    if (this.#slots.get(slot)?.isOver === true) this.#slots.delete(slot)
-  }
-
-  /** Never between a request and its reply: a fresh isolate costs as much as a short run. */
-  #refill(): void {
-    if (this.#spareMemoryMb === undefined || this.#spare !== undefined || this.#slots.size > 0) return
-    this.#spare = this.#makeIsolate(this.#spareMemoryMb)
+  #forget(number: number): void {
+    const slot = this.#slots.get(number)
+    if (slot?.isOver !== true) return
+    this.#slots.delete(number)
+    if (slot.left !== undefined) this.#spares.keep(slot.left.realm, slot.left.reuse)
   }
 }

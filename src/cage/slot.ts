@@ -12,11 +12,12 @@ import {
   type DeliverFrame,
   type Fault,
   type LogLevel,
+  type Reuse,
   type StartFrame,
 } from '../../runtime/abi/frames.ts'
 import { OUT, TOOL_FILE } from '../../runtime/abi/inside.ts'
-import type { GuestIsolate, SegmentEnd } from './isolate.ts'
 import type { Outbox } from './outbox.ts'
+import type { Deployment, GuestRealm, SegmentEnd } from './realm.ts'
 
 type ErrorText = { readonly name: string; readonly message: string; readonly stack: string }
 
@@ -43,17 +44,19 @@ const copiedError = (error: unknown): ErrorText => {
   return { name: cut(name), message: cut(message), stack: cut(stack.split('\n').filter(isOurs).join('\n')) }
 }
 
-/** One run in its isolate. */
+/** One run in its realm. */
 export class Slot {
   readonly #start: StartFrame
-  readonly #guest: GuestIsolate
+  readonly #guest: GuestRealm
   readonly #outbox: Outbox
   #lastSeq = 0
   #logBytes = 0
   #loaded = false
   #over = false
+  /** It ended by its value, and guest code ran to its end: the realm is fit for another run. */
+  #isSound = false
 
-  constructor(start: StartFrame, guest: GuestIsolate, outbox: Outbox) {
+  constructor(start: StartFrame, guest: GuestRealm, outbox: Outbox) {
     this.#start = start
     this.#guest = guest
     this.#outbox = outbox
@@ -68,18 +71,25 @@ export class Slot {
     return this.#over
   }
 
+  /** What the run leaves for the next one, where it may. */
+  get left(): { readonly realm: GuestRealm; readonly reuse: Reuse } | undefined {
+    const { reuse } = this.#start
+    return this.#isSound && reuse !== undefined ? { realm: this.#guest, reuse } : undefined
+  }
+
   /** Compiles the tool and runs it as far as it comes without an answer of the host. */
-  run(manifest: string, program: string, input: string): void {
+  run(deployment: Deployment, input: string): void {
     const { seed, atMs, segmentMs } = this.#start
-    const compiled = this.#guest.compile(program, segmentMs)
-    if (compiled.end === 'threw') return this.#fail('syntax', copiedError(compiled.error))
-    if (compiled.end !== 'ended') return this.#failBy(compiled.end)
+    this.#loaded = this.#guest.isLoaded
+    const readied = this.#guest.ready(deployment, segmentMs)
+    if (readied.end === 'threw') return this.#fail('syntax', copiedError(readied.error))
+    if (readied.end !== 'ended') return this.#failBy(readied.end)
     const { imports } = this.#guest
     if (imports.length > 0) return this.#fail('import', importError(imports))
-    const prepared = this.#guest.prepare(...seed, atMs, manifest, input)
+    const prepared = this.#guest.prepare(...seed, atMs, input)
     if (prepared.end === 'threw') throw prepared.error
     if (prepared.end !== 'ended') return this.#failBy(prepared.end)
-    this.#settle(this.#guest.load())
+    if (!this.#loaded) this.#settle(this.#guest.load())
     if (!this.#over) this.#settle(this.#guest.begin())
   }
 
@@ -94,13 +104,21 @@ export class Slot {
 
   /** Judges how a stretch of guest code ended. An error of its own counts only until the tool is loaded. */
   #settle(segment: SegmentEnd): void {
-    if (this.#over) return
+    if (this.#over) return this.#rest(segment)
     if (segment.end === 'timeout' || segment.end === 'memory') return this.#failBy(segment.end)
     if (this.#loaded) return
     const probe = this.#guest.probe()
     if (this.#over || this.#loaded || probe.end === 'ended') return
     if (probe.end === 'threw') return this.#fail('threw', copiedError(probe.error))
     this.#failBy(probe.end)
+  }
+
+  /** Guest code went on after it had said its value: what does not end by itself is thrown away. */
+  #rest({ end }: SegmentEnd): void {
+    if (this.#isSound && end !== 'ended') {
+      this.#isSound = false
+      this.#guest.home.dispose()
+    }
   }
 
   /**
@@ -113,7 +131,7 @@ export class Slot {
     else if (kind === OUT.log) this.#takeLog(textA, textB)
     else if (kind === OUT.value) this.#end(textA)
     else if (kind === OUT.fault) this.#endWithFault(textA as Fault, textB, number)
-    else if (kind === OUT.loaded) this.#loaded = true
+    else if (kind === OUT.loaded) this.#loaded = this.#guest.isLoaded = true
   }
 
   #takeCall(seq: number, op: string, args: string, key: string): void {
@@ -147,6 +165,7 @@ export class Slot {
   #end(json: string): void {
     if (json.length > OUTPUT_SIZE_MAX) return this.#breach()
     this.#over = true
+    this.#isSound = this.#start.reuse !== undefined
     this.#finish(() => this.#outbox.post({ t: 'done', slot: this.#start.slot, ok: true }, [json]))
   }
 
@@ -175,12 +194,12 @@ export class Slot {
     })
   }
 
-  /** The reply leaves before the isolate is torn down, and what else the guest still does is cut short. */
+  /** The reply leaves before the isolate is torn down, and what else the guest still does is cut short; unless it serves again. */
   #finish(post: () => void): void {
     this.#over = true
     post()
     this.#outbox.flush()
-    this.#guest.dispose()
+    if (!this.#isSound) this.#guest.home.dispose()
   }
 }
 

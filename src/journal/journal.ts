@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { recordHash } from '../audit/chain.ts'
 import { projectRecord, type Facts } from '../audit/project.ts'
 import type { AuditRecord } from '../audit/record.ts'
@@ -32,7 +32,7 @@ export type JournalSetting = {
 /** Opens the journal of one run. */
 export function openJournal({ runId, buffer, redactor, now }: JournalSetting): Journal {
   // The salt keeps the digest of a short event from being guessed; it stands in the journal, never in the audit.
-  const salt = randomBytes(12).toString('hex')
+  const salt = randomUUID()
   let head = ''
   let records = 0
   const compose: Journal['compose'] = (kind, event, facts) => {

@@ -1,6 +1,5 @@
-import { getRandomValues } from 'node:crypto'
 import { TIMER_OP } from '../../runtime/abi/ops.ts'
-import type { CallFrame, DoneFrame, LogFrame, StartFrame } from '../../runtime/abi/frames.ts'
+import type { CallFrame, DoneFrame, LogFrame } from '../../runtime/abi/frames.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
 import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
@@ -10,6 +9,7 @@ import type { CageLoss, CageSlot, SlotEnd } from './hosted-cage.ts'
 import { watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
 import { endingOfDone, endingOfValue, failedBy, type Ending } from './run-ending.ts'
+import { nextSeed } from './seeds.ts'
 import { RunTimers } from './timers.ts'
 
 /** What an attempt reports to its run. */
@@ -41,6 +41,9 @@ export type AttemptSetting = {
 
 /** Passing the limit on memory is the one thing that cannot wait for the guest to yield. */
 const howToEnd = (error: TollgateError): SlotEnd => (error.code === 'LIMIT_MEMORY' ? 'kill' : 'stop')
+
+/** Why a call that is under way stops with its attempt. */
+const GONE = new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call was over.')
 
 /** One try of a tool in one cage. A run has one, and one more when a neighbour took the first cage along. */
 export class Attempt {
@@ -91,13 +94,14 @@ export class Attempt {
 
   /** Hands the tool to the cage. */
   start(module: string): void {
-    const { policy, inputJson } = this.#setting.prepared
+    const { policy, inputJson, reuse } = this.#setting.prepared
     const start = {
-      seed: [...getRandomValues(new Uint32Array(4))] as StartFrame['seed'],
+      seed: nextSeed(),
       atMs: this.#setting.now(),
       memoryMb: policy.limits.maxMemoryMb,
       segmentMs: this.#watch.segmentMs,
       logBytesMax: policy.limits.maxLogBytes,
+      ...(reuse !== undefined && { reuse }),
     }
     this.#slot.start(start, [grantedOps(policy).manifestJson, module, inputJson])
   }
@@ -121,7 +125,7 @@ export class Attempt {
     if (this.#isOver) return totals
     this.#isOver = true
     this.#timers.clear()
-    this.#gone.abort(new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call was over.'))
+    this.#gone.abort(GONE)
     this.#slot.close(how)
     this.#setting.lease.release()
     return totals

@@ -8,6 +8,8 @@ export interface SlotAccount extends Meter {
   forget(): void
 }
 
+/** What was read just now is not read again: a run begins and ends with several looks at once. */
+const READING_GOOD_MS = 0.1
 const NOTHING: MeterReading = { cpuMs: 0, residentBytes: 0 }
 
 class Account implements SlotAccount {
@@ -46,6 +48,7 @@ export class CageAccounts {
   /** Runs whose memory may be there, those that are over included. */
   readonly #present = new Set<Account>()
   #last: MeterReading
+  #lastAtMs = -Infinity
   #emptyBytes = 0
   /** Most runs that were present at once since the cage was empty. */
   #sharersPeak = 0
@@ -103,8 +106,11 @@ export class CageAccounts {
 
   /** Reads the meter, and writes what was used since to whom it belongs. */
   sample(): MeterReading | undefined {
+    const nowMs = performance.now()
+    if (nowMs - this.#lastAtMs < READING_GOOD_MS) return this.#last
     const reading = this.#meter.read()
     if (reading === undefined) return undefined
+    this.#lastAtMs = nowMs
     const usedMs = Math.max(0, reading.cpuMs - this.#last.cpuMs)
     this.#last = reading
     const payers = [...this.#present].filter(

@@ -85,14 +85,15 @@ class Pool implements CagePool {
       if (this.#isClosed) throw new TollgateError('CONFIG_USAGE', 'This Tollgate was closed.')
       cage = this.#choose(demand)
       cage.reserve()
-      await untilAborted(cage.ready, signal).catch(async (error: unknown) => {
-        if (signal.aborted || this.#isClosed) throw error
-        // A spare that died while it waited is no reason to fail a run: once more, with a cage that is started for it.
-        cage?.unreserve()
-        cage = this.#bind(this.#launch(demand.memoryMb, demand.isStrict), demand)
-        cage.reserve()
-        await untilAborted(cage.ready, signal)
-      })
+      if (!cage.isReady)
+        await untilAborted(cage.ready, signal).catch(async (error: unknown) => {
+          if (signal.aborted || this.#isClosed) throw error
+          // A spare that died while it waited is no reason to fail a run: once more, with a cage that is started for it.
+          cage?.unreserve()
+          cage = this.#bind(this.#launch(demand.memoryMb, demand.isStrict), demand)
+          cage.reserve()
+          await untilAborted(cage.ready, signal)
+        })
       return { cage, release: () => this.#released(ticket) }
     } catch (error) {
       cage?.unreserve()

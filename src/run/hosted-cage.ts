@@ -30,13 +30,13 @@ export type SlotHandlers = {
 }
 
 /** What a run needs to start in a cage; the slot is issued here. Segments: stub manifest, program, input. */
-export type SlotStart = Omit<StartFrame, 't' | 'slot'>
+export type SlotStart = Omit<StartFrame, 't' | 'slot' | 'same'>
 
 /** The place of one run in a cage. */
 export interface CageSlot {
   /** What the run uses of the cage, as the host measures it. */
   readonly meter: Meter
-  start(start: SlotStart, segments: readonly string[]): void
+  start(start: SlotStart, segments: readonly [manifest: string, program: string, input: string]): void
   deliver(frame: Omit<DeliverFrame, 't' | 'slot'>, json: string): void
   /** The memory of the cage is used up. Where runs share it nobody knows whose it is: all of them lose it. */
   overflow(): void
@@ -88,6 +88,9 @@ export class HostedCage {
   #stretchTimer: NodeJS.Timeout | undefined
   #accounts: CageAccounts | undefined
   #lastSlot = 0
+  /** Those of the last start frame; the cage has them. */
+  #manifest: string | undefined
+  #program: string | undefined
   #runs = 0
   #loss: Loss | undefined
   #isLost = false
@@ -195,7 +198,13 @@ export class HostedCage {
       start: (start, segments) => {
         // It never ran, so it is to blame for nothing.
         if (this.#loss !== undefined) return handlers.onLost({ ...this.#loss, isShared: true })
-        this.#hand({ slot, account }, { t: 'start', slot, ...start }, segments)
+        const [manifest, program, input] = segments
+        const isSame = this.#manifest === manifest && this.#program === program
+        this.#manifest = manifest
+        this.#program = program
+        const frame = { t: 'start', slot, ...start } as const
+        if (isSame) this.#hand({ slot, account }, { ...frame, same: true }, ['', '', input])
+        else this.#hand({ slot, account }, frame, segments)
       },
       deliver: (frame, json) => {
         if (this.#live.has(slot)) this.#hand({ slot, account }, { t: 'deliver', slot, ...frame }, [json])

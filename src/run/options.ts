@@ -1,3 +1,4 @@
+import type { Reuse } from '../../runtime/abi/frames.ts'
 import type { Tier } from '../cage/tiers.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
 import type { HostTool } from '../capabilities/tools/define-tool.ts'
@@ -43,6 +44,12 @@ export type RunOptions = {
   idempotencyKey?: string
   /** Higher goes first where runs of one principal wait for a place: -100 to 100, default 0. */
   priority?: number
+  /**
+   * What the run may take over from an earlier run of the same tool, principal and policy. Default: nothing, a fresh isolate.
+   * `context`: a living isolate, in a new realm; no state of the tool is seen again. `isolate`: the tool as the earlier run left
+   * it, with its module's state; for tools that are trusted to keep runs apart themselves.
+   */
+  reuse?: Reuse
   /** Cancels the run. */
   signal?: AbortSignal
   onEvent?: (event: RunEvent) => void

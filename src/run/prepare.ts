@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { z } from 'zod'
 import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
+import { REUSES, type Reuse } from '../../runtime/abi/frames.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
 import { canonicalJson, isShallow } from '../canonical/canonical-json.ts'
 import type { ResolvedSecret } from '../capabilities/capability.ts'
@@ -24,6 +25,7 @@ export type PreparedRun = {
   readonly inputJson: string
   readonly idempotencyKey: string | undefined
   readonly priority: number
+  readonly reuse: Reuse | undefined
   /** SHA-256 over tool, policy and input: what an idempotency key stands for. */
   readonly requestDigest: string
   readonly secrets: ReadonlyMap<string, ResolvedSecret>
@@ -58,6 +60,7 @@ const optionsSchema = z
     task: name.optional(),
     idempotencyKey: name.optional(),
     priority: z.int().min(-100).max(100).optional(),
+    reuse: z.enum(REUSES).optional(),
     signal: z.instanceof(AbortSignal).optional(),
     onEvent: callback.optional(),
     approve: callback.optional(),
@@ -124,6 +127,7 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     task,
     idempotencyKey,
     priority = 0,
+    reuse,
     signal,
     onEvent,
     approve = setting.approve,
@@ -140,6 +144,7 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     inputJson: input.json,
     idempotencyKey,
     priority,
+    reuse,
     signal,
     onEvent,
     approve,

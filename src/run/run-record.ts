@@ -5,7 +5,7 @@ import type { RunResult } from './result.ts'
 
 /** The first record of a run: what is run, for whom, under which policy, with which input. */
 export function recordStart(journal: Journal, task: string, prepared: PreparedRun): EventRow {
-  const { policy, program, principal, inputJson } = prepared
+  const { policy, program, principal, inputJson, reuse } = prepared
   const event = JSON.stringify({ input: JSON.parse(inputJson) as unknown, engine: process.versions.v8 })
   return journal.compose('run.started', event, {
     principal,
@@ -16,6 +16,7 @@ export function recordStart(journal: Journal, task: string, prepared: PreparedRu
     model: policy.model,
     warnings: policy.warnings.length,
     input_bytes: inputJson.length,
+    reuse,
   })
 }
 

@@ -29,6 +29,9 @@ import type { LedgerLease } from './task-ledgers.ts'
 /** The ending of a run whose beginning or end could not be recorded. */
 const notRecorded = (cause: unknown): Ending => failedBy(asTollgateError(cause).with({ gate: 'record' }))
 
+/** Why a run that waits for its cage waits no longer. */
+const OVER = new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it began.')
+
 /**
  * One execution of a tool, from its first record to its result:
  *
@@ -77,10 +80,13 @@ export class Run {
     return this.#prepared.task ?? this.runId
   }
 
-  /** Records the beginning. False when the principal used the idempotency key for another run. Throws INTERNAL_STORE. */
+  /**
+   * Records the beginning: at once where an idempotency key must be taken, else with what comes next, for nothing has happened
+   * yet. False when the principal used the key for another run. Throws INTERNAL_STORE.
+   */
   begin(): boolean {
     const { policy, program, principal, idempotencyKey, requestDigest } = this.#prepared
-    const { store, powers, onKept } = this.#setting
+    const { store, buffer, powers, onKept } = this.#setting
     const first = recordStart(this.#journal, this.task, this.#prepared)
     const row = {
       runId: this.runId,
@@ -91,6 +97,12 @@ export class Run {
       policyDigest: policy.digest,
       toolDigest: program.digest,
       ...(idempotencyKey !== undefined && { idempotencyKey }),
+    }
+    if (idempotencyKey === undefined) {
+      // A store that has failed is tried again before anything else begins.
+      if (buffer.failure !== undefined) buffer.flush('kept')
+      buffer.push({ ...first, begins: row })
+      return true
     }
     const isNew = store.runs.start(row, first)
     if (isNew) onKept([first])
@@ -279,7 +291,7 @@ export class Run {
   #stop(how: SlotEnd): WatchTotals {
     if (!this.#isOver) {
       this.#isOver = true
-      this.#over.abort(new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it began.'))
+      this.#over.abort(OVER)
     }
     return sumOfTotals(this.#spent, this.#attempt?.stop(how) ?? NO_TOTALS)
   }

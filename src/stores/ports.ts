@@ -25,6 +25,8 @@ export type EventRow = {
   readonly record: string
   /** SHA-256 over the previous hash and `record`. */
   readonly hash: string
+  /** On the first event of a run that is not in the store yet: it is inserted with the event, and linked into the state-wide chain. */
+  readonly begins?: RunRow
 }
 
 /** An event as it rests; `previous` is the hash of the record before it, empty where there is none. */
@@ -66,7 +68,7 @@ export type RunRow = {
 export type StoredRun = RunRow & { readonly result: string | undefined }
 
 export interface RunPort {
-  /** Inserts the run, its first event and its link in the state-wide chain. False when the principal used the idempotency key before. */
+  /** Inserts the run, its first event and its link in the state-wide chain, at once. False when the principal used the idempotency key before. */
   start(row: RunRow, first: EventRow): boolean
   /** Stores the result, the last events and the closing link in one transaction; kept, for an effect's outcome is synced before. */
   end(runId: string, result: string, last: readonly EventRow[], head: string, records: number): void

@@ -22,7 +22,9 @@ const answer = ({ op, text }: SeenCall): Reply =>
   op === 'tools.fail' ? { error: refusal } : op === 'http.request' ? { value: page } : { json: text }
 
 /** Whatever the guest can come to hold: globals, capabilities, results, and errors from everywhere. */
-const EVERYTHING = `${CRAWL}
+/** A tool has Temporal only when its text names it. */
+const EVERYTHING = `// Temporal
+${CRAWL}
 export default async (input, capabilities) => {
   const caught = (work) => { try { work() } catch (error) { return error } }
   const dive = () => dive()
@@ -41,8 +43,8 @@ export default async (input, capabilities) => {
   })
 }`
 
-const crawlIn = async (cage: CageDriver): Promise<Crawled> => {
-  const outcome = await cage.run({ code: EVERYTHING, input: { a: 1 }, ops, answer, segmentMs: 20_000 })
+const crawlIn = async (cage: CageDriver, code = EVERYTHING): Promise<Crawled> => {
+  const outcome = await cage.run({ code, input: { a: 1 }, ops, answer, segmentMs: 20_000 })
   if (!outcome.ok) throw new Error(outcome.error?.message)
   return outcome.value as Crawled
 }
@@ -65,6 +67,14 @@ describe('what the guest can reach', () => {
     // An older engine lacks some; none has more.
     const present = PERMITTED_GLOBALS.filter((name) => name in globalThis)
     expect(found.globals.toSorted()).toEqual(present.toSorted())
+  })
+
+  it('has no Temporal for a tool that does not name it, and nothing else less', async () => {
+    const { globals, natives } = await crawlIn(driver, EVERYTHING.replace('// Temporal', ''))
+    expect(globals.toSorted()).toEqual(found.globals.filter((name) => name !== 'Temporal').toSorted())
+    const names = new Set(natives.map(nameOf))
+    const lacking = found.natives.filter((one) => !names.has(nameOf(one)) && !/Temporal/.test(one))
+    expect(lacking).toEqual([])
   })
 
   it('has no native function that the bare language has not', () => {

@@ -60,7 +60,7 @@ describe('virtual time', () => {
     const weak = new CageDriver(
       await weakCage('no-clock', {
         'runtime/kernel/clock.ts':
-          'export const installClock = () => ({ now: () => 0, start() {}, moveTo() {} })',
+          'export const installClock = () => ({ now: () => 0, settleTemporal() {}, start() {}, moveTo() {} })',
       }),
     )
     const code = STANDING.replaceAll('String(performance.now()), String(performance.timeOrigin),', '')

@@ -2,10 +2,14 @@ import { sha256 } from '../../digest/sha256.ts'
 import type { ChainLink, EventRow, StoredEvent, JournalPort, RunPort, RunRow, StoredRun } from '../ports.ts'
 import type { Database } from './database.ts'
 
-/** Inserts events inside a transaction that is already open. */
+/** Inserts events inside a transaction that is already open, and with the first event of a run the run itself. */
 export function insertEvents(database: Database, rows: readonly EventRow[]): void {
   const insert = database.sql('INSERT INTO events (run_id, n, event, record, hash) VALUES (?, ?, ?, ?, ?)')
-  for (const { runId, n, event, record, hash } of rows) insert.run(runId, n, event, record, hash)
+  for (const { runId, n, event, record, hash, begins } of rows) {
+    if (begins !== undefined) insertRun(database, begins)
+    insert.run(runId, n, event, record, hash)
+    if (begins !== undefined) appendLink(database, runId, 'start', hash, 1)
+  }
 }
 
 type RawEvent = {
@@ -103,31 +107,33 @@ const toStoredRun = (raw: RawRun): StoredRun => ({
   result: raw.result ?? undefined,
 })
 
+/** False when the idempotency key is taken. */
+function insertRun(database: Database, row: RunRow): boolean {
+  const { changes } = database
+    .sql(
+      'INSERT INTO runs (run_id, task, principal, started_at_ms, idempotency_key, request_digest, policy_digest, tool_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    )
+    .run(
+      row.runId,
+      row.task,
+      row.principal,
+      row.startedAtMs,
+      row.idempotencyKey ?? null,
+      row.requestDigest,
+      row.policyDigest,
+      row.toolDigest,
+    )
+  return changes === 1
+}
+
 /** Runs in SQLite. */
 export function runPort(database: Database): RunPort {
   const one = (raw: unknown): StoredRun | undefined =>
     raw === undefined ? undefined : toStoredRun(raw as RawRun)
-  const insertRun = (row: RunRow): boolean => {
-    const { changes } = database
-      .sql(
-        'INSERT INTO runs (run_id, task, principal, started_at_ms, idempotency_key, request_digest, policy_digest, tool_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-      )
-      .run(
-        row.runId,
-        row.task,
-        row.principal,
-        row.startedAtMs,
-        row.idempotencyKey ?? null,
-        row.requestDigest,
-        row.policyDigest,
-        row.toolDigest,
-      )
-    return changes === 1
-  }
   return {
     start: (row, first) =>
       database.transaction('kept', () => {
-        if (!insertRun(row)) return false
+        if (!insertRun(database, row)) return false
         insertEvents(database, [first])
         appendLink(database, row.runId, 'start', first.hash, 1)
         return true
