@@ -41,6 +41,8 @@ const KERNEL_MODULE = `export const { open, grow, prepare, loaded, begin, delive
 const ENTRY_MODULE = "import * as tool from 'tool'; import { loaded } from 'kernel'; loaded(tool)"
 /** A module that fails as the tool's module has failed; while that still runs, it only waits. */
 const PROBE_MODULE = "import 'tool'"
+/** What a guest may still do after it has said its value. */
+const REST_MS = 20
 const TIMED_OUT = 'Script execution timed out.'
 const OUT_OF_MEMORY = /due to memory limit$|^Array buffer allocation failed$/
 
@@ -168,6 +170,11 @@ export class GuestRealm {
     return this.#segment(() =>
       this.#calls.deliver.applySync(undefined, [seq, ok, atMs, text], { timeout: this.#segmentMs }),
     )
+  }
+
+  /** The run is over: what its guest code still does in this stretch must end by itself and soon, or the cage ends. */
+  hurry(): void {
+    this.#guard.enter(REST_MS)
   }
 
   /** Gives the realm back to its isolate: nothing of it may be used any more. What still holds on to it would leak. */

@@ -199,7 +199,8 @@ export class Slot {
     this.#over = true
     post()
     this.#outbox.flush()
-    if (!this.#isSound) this.#guest.home.dispose()
+    if (this.#isSound) this.#guest.hurry()
+    else this.#guest.home.dispose()
   }
 }
 

@@ -309,7 +309,9 @@ export class HostedCage {
   #lose(loss: Loss): void {
     this.#loss ??= loss
     this.kill()
-    const isShared = this.#live.size + this.#stopping.size > 1 || loss.kind === 'neighbour'
+    const [first] = this.#unanswered
+    const isOfAnother = first !== undefined && !this.#live.has(first.slot)
+    const isShared = this.#live.size + this.#stopping.size > 1 || loss.kind === 'neighbour' || isOfAnother
     clearTimeout(this.#stopTimer)
     clearTimeout(this.#stretchTimer)
     this.#stopping.clear()
