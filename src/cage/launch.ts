@@ -164,6 +164,11 @@ export const launchCage = (options: CageOptions = {}): Cage => {
     nodePid: () => youngest(cage.pid),
     send(frame, segments = []) {
       if (port.destroyed) return
+      // What is sent in one turn of the event loop leaves in one write.
+      if (port.writableCorked === 0) {
+        port.cork()
+        process.nextTick(() => port.uncork())
+      }
       port.write(encodeFrame(frame, segments))
       if (port.writableLength > UNREAD_BYTES_MAX) breach('The cage does not read.')
     },

@@ -25,9 +25,14 @@ export class Loop {
 
   /** Acts on the frames of one read, writes what came of it, and only then prepares for the next run. */
   turn(frames: readonly ReadFrame[]): void {
+    let lastSlot: number | undefined
     for (const { header, segments } of frames) {
-      this.#outbox.flush()
-      this.#act(header as HostFrame, segments)
+      const frame = header as HostFrame
+      const slot = frame.t === 'hello' ? undefined : frame.slot
+      // What one run has to say does not wait until another has computed.
+      if (slot !== lastSlot) this.#outbox.flush()
+      lastSlot = slot
+      this.#act(frame, segments)
     }
     this.#outbox.flush()
     if (this.#slots.size === 0) this.#spares.refill()
