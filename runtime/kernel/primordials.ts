@@ -140,7 +140,7 @@ export const captureTemporal = (): TemporalParts | undefined => {
   const temporal = (globalThis as { Temporal?: TemporalNamespace }).Temporal
   if (temporal === undefined) return undefined
   return {
-    now: temporal.Now as object,
+    now: temporal.Now,
     timeZoneId: temporal.Now.timeZoneId,
     instantOf: temporal.Instant.fromEpochMilliseconds,
     zoned: uncurryThis(temporal.Instant.prototype.toZonedDateTimeISO) as TemporalParts['zoned'],

@@ -84,7 +84,13 @@ describe('a run takes over from the one before it', () => {
         { ...mine, principal: 'ann', code: `${COUNTING} // another` },
         { ...mine, principal: 'ann' },
       ]
-      expect(await inTurn(gate, runs)).toEqual([...Array(4).fill([1, 1]), [2, 2]])
+      expect(await inTurn(gate, runs)).toEqual([
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        [2, 2],
+      ])
     }))
 
   it('what another principal left, if the pool did not keep them apart', () =>
