@@ -1,6 +1,8 @@
 /** The public entry `tollgate/policy`: policy documents in, compiled policies, checks and explanations out. */
 import { createReadStream } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
+import type * as Yaml from 'yaml'
 import { createRegistry } from './capabilities/registry.ts'
 import type { HostTool } from './capabilities/tools/define-tool.ts'
 import { sha256 } from './digest/sha256.ts'
@@ -28,6 +30,11 @@ export type {
   PolicyWarning,
 }
 export { assertBounds, explainPolicy, formatProblem, isCompiledPolicy, policyProblems }
+
+const require = createRequire(import.meta.url)
+let loaded: typeof Yaml | undefined
+/** Loaded by the first text, for a policy may be an object. */
+const yaml = (): typeof Yaml => (loaded ??= require('yaml') as typeof Yaml)
 
 /** What a policy is compiled against. */
 export type PolicySetting = {
@@ -59,7 +66,7 @@ export function parsePolicy(
   text: string,
   setting: PolicySetting & { baseDirectory?: string } = {},
 ): CompiledPolicy {
-  const { document, positions } = parsePolicyText(text)
+  const { document, positions } = parsePolicyText(text, yaml())
   const { baseDirectory } = setting
   return compileWith(document, setting, { positions, ...(baseDirectory !== undefined && { baseDirectory }) })
 }

@@ -1,4 +1,7 @@
-import pino from 'pino'
+import { createRequire } from 'node:module'
+import type Pino from 'pino'
+
+const require = createRequire(import.meta.url)
 
 /** Receives audit records after they were kept. */
 export type AuditSink = { write(record: string, hash: string): void; close(): Promise<void> }
@@ -12,6 +15,8 @@ export const STDERR_DESCRIPTOR = 2
  */
 export function openAuditSink(descriptor: number): AuditSink {
   const isOwn = descriptor !== STDERR_DESCRIPTOR
+  // Loaded here, for most processes follow no audit.
+  const pino = require('pino') as typeof Pino
   const stream = pino.destination({ dest: descriptor, sync: !isOwn })
   const logger = pino(
     { base: null, timestamp: false, level: 'info', formatters: { level: (level) => ({ level }) } },

@@ -1,15 +1,5 @@
-import {
-  isAlias,
-  isCollection,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  type Document,
-  type Node,
-  type Pair,
-} from 'yaml'
+import type * as Yaml from 'yaml'
+import type { Document, LineCounter, Node, Pair } from 'yaml'
 import { formatPath, type PolicyPath } from './path.ts'
 import { DOCUMENT_DEPTH_MAX, DOCUMENT_VALUES_MAX, isForbiddenKey, type Json } from './plain-data.ts'
 import {
@@ -33,14 +23,14 @@ const CORE_TAGS = new Set(
 
 /**
  * Reads a policy written in YAML 1.2 (core schema) or JSON. Refuses more than a document needs: repeated keys, keys that
- * are not text, foreign tags, several documents, other YAML versions, endless aliases. Throws CONFIG_POLICY_SYNTAX.
+ * are not text, foreign tags, several documents, other YAML versions, endless aliases. `yaml` is the library. Throws CONFIG_POLICY_SYNTAX.
  */
-export function parsePolicyText(text: string): ParsedPolicy {
+export function parsePolicyText(text: string, yaml: typeof Yaml): ParsedPolicy {
   if (new TextEncoder().encode(text).length > POLICY_BYTES_MAX) {
     throw policyError([{ ...SYNTAX, path: '', message: `is larger than ${POLICY_BYTES_MAX} bytes` }])
   }
-  const lines = new LineCounter()
-  const parsed = parseDocument(text, {
+  const lines = new yaml.LineCounter()
+  const parsed = yaml.parseDocument(text, {
     version: '1.2',
     schema: 'core',
     strict: true,
@@ -53,7 +43,7 @@ export function parsePolicyText(text: string): ParsedPolicy {
   })
   const syntax = syntaxProblems(parsed, lines)
   if (syntax.length > 0) throw policyError(syntax)
-  return new Reader(parsed, lines).read()
+  return new Reader(yaml, parsed, lines).read()
 }
 
 const at = (lines: LineCounter, offset: number): Position => {
@@ -85,6 +75,7 @@ function syntaxProblems(parsed: Document, lines: LineCounter): PolicyProblem[] {
 
 /** Turns the syntax tree into data. One reader reads one document. */
 class Reader {
+  readonly #yaml: typeof Yaml
   readonly #parsed: Document
   readonly #lines: LineCounter
   readonly #positions = new Map<string, Position>()
@@ -94,7 +85,8 @@ class Reader {
   #count = 0
   #aliasDepth = 0
 
-  constructor(parsed: Document, lines: LineCounter) {
+  constructor(yaml: typeof Yaml, parsed: Document, lines: LineCounter) {
+    this.#yaml = yaml
     this.#parsed = parsed
     this.#lines = lines
     this.#problems = new ProblemList(this.#find)
@@ -137,19 +129,19 @@ class Reader {
     if (path.length > DOCUMENT_DEPTH_MAX)
       return this.#refuse(path, 'is nested too deeply, or contains itself')
     if (node === null) return null
-    if (isAlias(node)) return this.#followed(node.source, path)
+    if (this.#yaml.isAlias(node)) return this.#followed(node.source, path)
     this.#anchor(node)
     if (node.tag !== undefined && !CORE_TAGS.has(node.tag))
       return this.#refuse(path, `has the tag ${node.tag}, which means nothing here`)
-    if (isMap(node)) return this.#mapping(node.items, path)
-    if (isSeq(node))
+    if (this.#yaml.isMap(node)) return this.#mapping(node.items, path)
+    if (this.#yaml.isSeq(node))
       return node.items.map((item, index) => this.#value(item as Node | null, [...path, index]))
-    return isScalar(node) ? this.#scalar(node.value, path) : this.#refuse(path, 'is not data')
+    return this.#yaml.isScalar(node) ? this.#scalar(node.value, path) : this.#refuse(path, 'is not data')
   }
 
   // The library's own resolver walks the whole document for each alias, so a few thousand of them would take minutes.
   #anchor(node: Node | null): void {
-    const name = isCollection(node) || isScalar(node) ? node.anchor : undefined
+    const name = this.#yaml.isCollection(node) || this.#yaml.isScalar(node) ? node.anchor : undefined
     if (name !== undefined && this.#aliasDepth === 0) this.#anchors.set(name, node as Node)
   }
 
@@ -178,7 +170,7 @@ class Reader {
     const mapping: Record<string, Json> = {}
     for (const { key, value } of items) {
       this.#anchor(key as Node | null)
-      const name = isScalar(key) && typeof key.value === 'string' ? key.value : undefined
+      const name = this.#yaml.isScalar(key) && typeof key.value === 'string' ? key.value : undefined
       if (name === undefined) {
         this.#refuse(path, 'has a key that is not text')
         continue

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import * as yaml from 'yaml'
 import { parsePolicyText } from '../../src/policy/parse.ts'
 import { problemsOf, richText, usersExampleText } from './sample-policies.ts'
 
-const read = (text: string): unknown => parsePolicyText(text).document
+const read = (text: string): unknown => parsePolicyText(text, yaml).document
 
 describe('a text', () => {
   test.for([
@@ -28,7 +29,7 @@ describe('a text', () => {
   })
 
   test('has the place of each key and of each element, and of what is absent that of what should hold it', () => {
-    const { positions } = parsePolicyText('a:\n  - b: 1\n  - c\nd: &x { e: 1 }\nf: *x\n')
+    const { positions } = parsePolicyText('a:\n  - b: 1\n  - c\nd: &x { e: 1 }\nf: *x\n', yaml)
     const places = [['a'], ['a', 0, 'b'], ['a', 1], ['a', 7, 'z'], ['d', 'e'], ['f'], ['none']].map(
       (path) => {
         const place = positions(path)

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Client } from 'undici'
+import type { Client } from 'undici'
 import type { Connector, OpenedSocket } from './connector.ts'
 import type { Deadline } from './deadline.ts'
 import type { Origin } from './domain-pattern.ts'
+import { undici } from './undici.ts'
 import { HEADER_BYTES_MAX } from './upstream-error.ts'
 
 /** How long a connection is kept open without a request, unless the server says less. */
@@ -28,7 +29,8 @@ export class Connection {
     this.address = address
     this.key = keyOf(origin)
     let used = false
-    this.client = new Client(this.key, {
+    const { Client: UndiciClient } = undici()
+    this.client = new UndiciClient(this.key, {
       allowH2: false,
       pipelining: 1,
       // The deadline of the call bounds both, to the millisecond.

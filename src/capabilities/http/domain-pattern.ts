@@ -1,5 +1,11 @@
-import { getDomain, getPublicSuffix } from 'tldts'
+import { createRequire } from 'node:module'
+import type * as Tldts from 'tldts'
 import { readHost } from './host.ts'
+
+const require = createRequire(import.meta.url)
+let loaded: typeof Tldts | undefined
+/** The list of public suffixes, loaded by the first pattern that needs it. */
+const tldts = (): typeof Tldts => (loaded ??= require('tldts') as typeof Tldts)
 
 /** Scheme, host and port as a policy writes them: a host, `*.wildcard`, or `scheme://host:port`. */
 export type DomainPattern = {
@@ -77,7 +83,7 @@ export function readPlacePattern(written: string): DomainPattern | string {
 /** Whoever owns a sub-domain of a public suffix is a stranger to the next one, so a wildcard there grants to anybody. */
 function wildcardProblem({ host, address }: DomainPattern): string | undefined {
   if (address !== undefined) return 'an address has no sub-domains'
-  const suffix = getPublicSuffix(host, { allowPrivateDomains: true })
+  const suffix = tldts().getPublicSuffix(host, { allowPrivateDomains: true })
   return suffix === host ? `anybody can own a sub-domain of the public suffix ${host}` : undefined
 }
 
@@ -93,7 +99,7 @@ export function matchesHost(pattern: DomainPattern, host: string): boolean {
   if (!pattern.wildcard || !fallsUnder(pattern, host)) return fallsUnder(pattern, host)
   const prefix = host.slice(0, -pattern.host.length - 1)
   if (prefix.length > WILDCARD_CHARS_MAX || prefix.split('.').length > WILDCARD_LABELS_MAX) return false
-  const owned = getDomain(host, { allowPrivateDomains: true })
+  const owned = tldts().getDomain(host, { allowPrivateDomains: true })
   return owned !== null && !owned.endsWith(`.${pattern.host}`)
 }
 

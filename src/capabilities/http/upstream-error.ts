@@ -1,6 +1,6 @@
-import { errors } from 'undici'
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Deadline } from './deadline.ts'
+import { undici } from './undici.ts'
 
 /** Bytes of names and values that the headers of one answer may have. */
 export const HEADER_BYTES_MAX = 16 * 1024
@@ -19,6 +19,7 @@ export function causeCode(cause: unknown): string {
 export function upstreamError(cause: unknown, host: string, deadline: Deadline): TollgateError {
   if (isTollgateError(cause)) return cause
   if (deadline.signal.aborted) return deadline.error()
+  const { errors } = undici()
   if (cause instanceof errors.HeadersOverflowError) {
     return new TollgateError(
       'UPSTREAM_PROTOCOL',
