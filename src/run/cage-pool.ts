@@ -41,15 +41,16 @@ export type CagePool = {
 }
 
 /** A cage is replaced after so many runs, whatever it looks like: what leaks in it ends with it. */
-const RUNS_SERVED_MAX = 1_000
+const RUNS_SERVED_MAX = 5_000
 /** And when its runs left so much resident: the next are measured from there, so what stays would add up. */
 const IDLE_RESIDENT_BYTES_MAX = 160 * 1024 * 1024
 const MEMORY_MB_DEFAULT = 64
 /** Runs that share a cage: while one waits for the host, another computes. */
 const RUNS_PER_CAGE_MAX = 32
 const WAITING_MAX = 10_000
-/** Cages that are free and bound, beyond one for each core, are let go. */
 const coresMax = availableParallelism()
+/** Cages that are free and bound; those that rest longest are let go. */
+const RESTING_MAX = 2 * coresMax
 
 /** Every pool of this process; what is left of them goes with it. */
 const openPools = new Set<Pool>()
@@ -180,8 +181,10 @@ class Pool implements CagePool {
         cage.runsServed >= RUNS_SERVED_MAX ||
         (cage.residentBytes ?? 0) > IDLE_RESIDENT_BYTES_MAX,
     )
-    const kept = free.filter((cage) => !worn.includes(cage))
-    for (const cage of [...worn, ...kept.slice(0, Math.max(0, kept.length - 2 * coresMax))]) cage.kill()
+    const kept = free
+      .filter((cage) => !worn.includes(cage))
+      .toSorted((a, b) => a.restingSinceMs - b.restingSinceMs)
+    for (const cage of [...worn, ...kept.slice(0, Math.max(0, kept.length - RESTING_MAX))]) cage.kill()
   }
 }
 

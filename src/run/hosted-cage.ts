@@ -73,6 +73,8 @@ export class HostedCage {
   /** It serves one run and no other. */
   isExclusive = false
   runsServed = 0
+  /** When its last run ended, in milliseconds of `performance.now()`. */
+  restingSinceMs = 0
   /** Rejects with INTERNAL_CAGE_START when the cage never becomes ready. */
   readonly ready: Promise<void>
   readonly #cage: Cage
@@ -181,6 +183,7 @@ export class HostedCage {
   unreserve(): void {
     this.#runs -= 1
     if (this.#runs > 0) return
+    this.restingSinceMs = performance.now()
     if (this.#isRetired) this.kill()
     else this.#cage.setIdle(true)
   }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import { TollgateError, type RunOptions, type RunResult, type Tollgate } from '../../src/index.ts'
@@ -46,6 +47,17 @@ describe('a cage', () => {
       launched.push(launcher.cages.length)
     }
     expect(launched).toEqual([1, 1, 1, 1, 2, 3, 3, 3])
+    await gate.close()
+  })
+
+  it('stays while it is used, however many strangers come and go', async () => {
+    const { gate, launcher } = await open()
+    const strangers = 2 * availableParallelism() + 3
+    for (let n = 0; n < strangers; n += 1) {
+      await gate.run(ONE)
+      await gate.run({ ...ONE, principal: `stranger ${n}` })
+    }
+    expect(launcher.cages.length).toBe(1 + strangers)
     await gate.close()
   })
 
