@@ -35,7 +35,7 @@ function explain(cause) {
 
 function start() {
   standWhereTheUserDoes()
-  import('../dist/src/surfaces/cli/main.js').catch(explain).catch(function (cause) {
+  import('../dist/lib/main.js').catch(explain).catch(function (cause) {
     tell('INTERNAL_ERROR', `A defect in Tollgate: ${cause.stack}`, 'report it', 70)
   })
 }

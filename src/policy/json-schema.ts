@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Capability } from '../capabilities/capability.ts'
 import { policySchema } from './schema.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Prices } from '../capabilities/capability.ts'
 import type { Limits } from './compiled.ts'
 import { microUsd, USD_MAX } from './money.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Values that turn a key off; `'[]'` and `'{}'` stand for an empty list and an empty mapping. */
 type OffValue = null | boolean | string | number

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { PolicyPath } from './path.ts'
 
 /** The schemas that stand for one level of a schema, with optional, nullable, default and choice taken off. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Capability } from '../capabilities/capability.ts'
 import { costAlertsSchema, limitsSchema, pricesSchema } from './limits-schema.ts'
 import { notBuilt, off, PERMISSIONS_NOT_BUILT } from './not-built.ts'

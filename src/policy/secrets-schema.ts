@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { SecretSigner } from '../capabilities/capability.ts'
 import type { SecretDeclaration } from './compiled.ts'
 import { off } from './not-built.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { toAuditRecord } from '../audit/project.ts'
 import { verifyAudit } from '../audit/verify.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TIERS } from '../cage/tiers.ts'
 import { assembleTollgate } from './assemble.ts'
 import type { Tollgate, TollgateOptions } from './options.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
 import { REUSES, type Reuse } from '../../runtime/abi/frames.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'

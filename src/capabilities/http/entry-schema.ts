@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import { CATEGORIES } from '../capability.ts'
 import { readDomainPattern } from './domain-pattern.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The one op of this capability; `get`, `post` and the rest are sugar of the guest. */
 export const HTTP_OP = 'http.request'

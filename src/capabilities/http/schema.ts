@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { readNetwork } from './address.ts'
 import { EGRESS_KB_MAX, entrySchema, positive, readBy } from './entry-schema.ts'
 import { findDocumentProblems } from './schema-rules.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Effect } from '../../../runtime/abi/ops.ts'
 import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'

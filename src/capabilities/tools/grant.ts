@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
 import { compileTool, judgeTool, type CompiledTool } from './compiled-tool.ts'

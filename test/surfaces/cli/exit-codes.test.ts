@@ -117,10 +117,10 @@ describe('a command that cannot do its work', () => {
     ['the checkout is not built', {}, 'npm run build'],
     [
       'a dependency is not installed',
-      { 'dist/src/surfaces/cli/main.js': `import 'tollgate-test-of-what-is-not-there'` },
+      { 'dist/lib/main.js': `import 'tollgate-test-of-what-is-not-there'` },
       'npm ci',
     ],
-    ['a defect', { 'dist/src/surfaces/cli/main.js': `throw new Error('broken')` }, 'broken'],
+    ['a defect', { 'dist/lib/main.js': `throw new Error('broken')` }, 'broken'],
   ])('70: %s', async (_, files, told) => {
     using bare = openFolder({ 'package.json': '{ "type": "module" }', ...files })
     mkdirSync(join(bare.path, 'bin'))
