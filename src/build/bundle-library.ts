@@ -23,7 +23,7 @@ export const bundleLibrary = async (checkout: string): Promise<void> => {
   }
   const folder = join(checkout, 'dist', 'lib')
   rmSync(folder, { recursive: true, force: true })
-  await build({
+  const { metafile } = await build({
     entryPoints: Object.fromEntries(
       Object.entries(ENTRIES).map(([name, path]) => [name, join(checkout, 'src', path)]),
     ),
@@ -37,6 +37,12 @@ export const bundleLibrary = async (checkout: string): Promise<void> => {
     sourcemap: true,
     external: Object.keys(dependencies).filter((name) => name !== TAKEN_IN),
     logLevel: 'silent',
+    metafile: true,
   })
+  const taken = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
+  if (taken.some((path) => /\/locales\/(?!en)/.test(path)))
+    throw new Error(
+      `Write import * as z from '${TAKEN_IN}': any other form takes its texts in fifty languages along.`,
+    )
   copyFileSync(join(checkout, 'node_modules', TAKEN_IN, 'LICENSE'), join(folder, `${TAKEN_IN}.LICENSE`))
 }
