@@ -11,6 +11,8 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 const LENGTH_BYTES = 4
 const HEADER_LENGTH_BYTES = 2
 const STORE_BYTES_MIN = 4_096
+/** A store that one large frame has made larger is let go. */
+const STORE_BYTES_KEPT = 4 * 1024 * 1024
 
 /** A frame as it was read: its header is JSON that nobody has judged yet, its segments are well-formed UTF-8. */
 export type ReadFrame = { readonly header: unknown; readonly segments: readonly string[] }
@@ -88,9 +90,11 @@ export class FrameReader {
     this.#keep(bytes, 0)
     if (this.#storedBytes < this.#wantedBytes()) return frames
     const stored = this.#store.subarray(0, this.#storedBytes)
-    this.#store = Buffer.alloc(0)
+    const from = this.#cut(stored, frames)
+    if (this.#store.length > STORE_BYTES_KEPT) this.#store = Buffer.alloc(0)
     this.#storedBytes = 0
-    this.#keep(stored, this.#cut(stored, frames))
+    // What is left moves to the front, in the same memory as a rule: a store for each frame would be garbage of megabytes.
+    this.#keep(stored, from)
     return frames
   }
 

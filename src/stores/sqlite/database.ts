@@ -7,6 +7,8 @@ import { MIGRATIONS } from './migrations.ts'
 
 /** The file under the state folder. */
 const STATE_FILE = 'tollgate.db'
+/** Pages of 4 KB that are gathered in the write-ahead log before they are moved into the database, which syncs and so stops all runs. */
+const CHECKPOINT_PAGES = 8_192
 /** How long a write waits for another process that writes. */
 const BUSY_MS_MAX = 5_000
 
@@ -30,6 +32,7 @@ export function openDatabase(stateFolder: string): Database {
     connection = new DatabaseSync(file, { timeout: BUSY_MS_MAX, enableForeignKeyConstraints: true })
     if (file !== ':memory:') chmodSync(file, 0o600)
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF')
+    connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     migrate(connection)
     return wrap(connection)
   } catch (cause) {
