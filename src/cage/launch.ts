@@ -7,6 +7,7 @@ import { isTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { checkCageFrame } from './check.ts'
 import { encodeFrame, FrameReader } from './port.ts'
 import { boxFor } from './boxes.ts'
+import { withNothingInherited } from './descriptors.ts'
 import { gatherParts } from './parts.ts'
 import type { Tier } from './tiers.ts'
 
@@ -71,13 +72,11 @@ const startProcess = ({
     throw new TollgateError('INTERNAL_CAGE_START', `The tier ${tier} cannot be had on this processor.`, {
       gate: 'cage',
     })
-  const child = spawn(box.command, box.args, {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', box.filter === undefined ? 'ignore' : 'pipe'],
-    env: box.env,
-    cwd: '/',
-    detached: false,
-    windowsHide: true,
-  })
+  const child = withNothingInherited(
+    ['ignore', 'ignore', 'pipe', 'pipe', box.filter === undefined ? 'ignore' : 'pipe'],
+    (stdio) =>
+      spawn(box.command, box.args, { stdio, env: box.env, cwd: '/', detached: false, windowsHide: true }),
+  )
   const filter = child.stdio[4]
   if (box.filter !== undefined && filter instanceof Socket) {
     // A launcher that could not start says so by its exit.
