@@ -142,7 +142,7 @@ const cage = [
   forbid(
     'cage-io-in-its-entries',
     'Only the launcher (host side) and what starts in the cage (its entry, watchdog and self-attack) touch Node.',
-    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe|watchdog|self-attack)\\.ts$' },
+    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe|watchdog|self-attack[a-z-]*)\\.ts$' },
     { path: CORE_IO, dependencyTypes: ['core'] },
   ),
   forbid(
@@ -154,7 +154,7 @@ const cage = [
   forbid(
     'inside-knows-no-launcher',
     'What runs in the cage is not what starts it.',
-    { path: '^src/cage/(main|isolate|loop|slot|outbox|guard|watchdog|self-attack)\\.ts$' },
+    { path: '^src/cage/(main|isolate|loop|slot|outbox|guard|watchdog|self-attack[a-z-]*)\\.ts$' },
     { path: '^src/cage/(launch|parts|boxes|probe)\\.ts$' },
   ),
   forbid(
@@ -169,7 +169,12 @@ const composition = [
   forbid(
     'powers-in-run-only',
     'Only src/run turns Node modules into powers; the rest is handed them.',
-    { path: '^src/', pathNot: '^src/(run|stores/[^/]+|cage|surfaces|build)/|^src/(policy|admin)\\.ts$' },
+    {
+      path: '^src/',
+      // The attack brings instruments of its own; its cases are handed them.
+      pathNot:
+        '^src/(run|stores/[^/]+|cage|surfaces|build)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
+    },
     { path: OPENS_THE_WORLD, dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
   ),
   forbid(
@@ -183,6 +188,22 @@ const composition = [
     'Nothing below the composition root knows it; its contracts are type-only.',
     { path: '^src/(broker|budget|approval|journal|audit|labels|stores|policy|capabilities|cage|errors)/' },
     { path: '^src/run/', dependencyTypesNot: ['type-only'] },
+  ),
+  forbid(
+    'attack-uses-the-front-door',
+    'What is attacked is what a user gets: the attack may start cages and name errors, the rest it knows by the public entry.',
+    { path: '^src/attack/' },
+    {
+      path: '^src/',
+      pathNot:
+        '^src/(attack|errors)/|^src/index\\.ts$|^src/cage/(launch|probe|tiers)\\.ts$|^src/run/diagnose\\.ts$',
+    },
+  ),
+  forbid(
+    'nobody-knows-the-attack',
+    'It is loaded when somebody asks for it; the public entry passes it on.',
+    { path: '^src/', pathNot: '^src/attack/|^src/admin\\.ts$' },
+    { path: '^src/attack/' },
   ),
   forbid(
     'errors-are-the-bottom',

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server } from 'node:net'
-import { launchCage } from '../cage/launch.ts'
+import { launchCage, type Cage, type CageOptions } from '../cage/launch.ts'
 import { attackEntry } from '../cage/parts.ts'
 import { probeTiers } from '../cage/probe.ts'
 import type { Tier, TierState } from '../cage/tiers.ts'
@@ -32,14 +32,28 @@ const listen = async (server: Server): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
-/** Starts a cage whose entry is hostile and gathers what it reports. The report is the attacker's own: this one is ours. */
-const attack = (tier: Tier, hostPort: number): Promise<readonly AttackOutcome[]> => {
+/** How a hostile program is started in the place of a cage. */
+export type BoxAttack = {
+  readonly launch: (options: CageOptions) => Cage
+  /** Node's own permission model stands before the box, as it does where cages run. */
+  readonly hasPermissions: boolean
+}
+
+/**
+ * Starts a cage whose entry is hostile and gathers what it reports; `hostPort` is what it tries to reach. The report is the
+ * attacker's own: this one is ours. Throws INTERNAL_CAGE_START when the package was not built.
+ */
+export const attackBox = (
+  tier: Tier,
+  hostPort: number,
+  { launch, hasPermissions }: BoxAttack = { launch: launchCage, hasPermissions: false },
+): Promise<readonly AttackOutcome[]> => {
   const { promise, resolve } = Promise.withResolvers<readonly AttackOutcome[]>()
   const outcomes: AttackOutcome[] = []
-  const cage = launchCage({
+  const cage = launch({
     entry: attackEntry(),
     tier,
-    hasPermissions: false,
+    hasPermissions,
     argument: `${hostPort},${process.pid}`,
   })
   const timer = setTimeout(() => cage.kill(), ATTACK_MS_MAX)
@@ -65,7 +79,7 @@ export async function diagnose(): Promise<Diagnosis> {
   try {
     const tiers: TierReport[] = []
     for (const state of probeTiers()) {
-      tiers.push({ state, attacks: state.available ? await attack(state.tier, hostPort) : [] })
+      tiers.push({ state, attacks: state.available ? await attackBox(state.tier, hostPort) : [] })
     }
     const tier = tiers.findLast(({ state }) => state.available)?.state.tier
     return { platform: `${process.platform} ${process.arch}`, node: process.version, tier, tiers }

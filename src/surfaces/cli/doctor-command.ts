@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import { TollgateError } from '../../index.ts'
 import { diagnose, type AttackOutcome, type Diagnosis, type TierReport } from '../../admin.ts'
 import { acting, withExample, type Invocation } from './command.ts'
+import { attack, type AttackChoices } from './doctor-attack.ts'
 import { EXIT_DONE } from './exit-code.ts'
 import { printable } from './printable.ts'
 import type { Style } from './style.ts'
@@ -13,13 +15,23 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   T4: 'T3, while this machine is itself gVisor or a microVM',
 }
 
+type DoctorOptions = AttackChoices & { readonly attack?: boolean }
+
 /** `tollgate doctor`. */
 export const addDoctorCommand = (program: Command, invocation: Invocation): void => {
   const doctor = program
     .command('doctor')
     .description('show how cages are confined on this machine, and attack each tier from inside')
+    .option('--attack', 'run the hostile cases against this build; exit code 70 when one gets through')
+    .option('--tier <tier>', 'attack this tier, or `all` that can be had; default: the best')
+    .option('--only <cases>', 'attack with these cases or groups only: H12,H14 or B')
     .action(
-      acting(invocation, async () => {
+      acting(invocation, async ({ attack: isAttack = false, ...choices }: DoctorOptions) => {
+        if (isAttack) return await attack(choices, invocation)
+        if (Object.keys(choices).length > 0)
+          throw new TollgateError('CONFIG_USAGE', '--tier and --only belong to --attack.', {
+            hint: 'tollgate doctor --attack',
+          })
         const diagnosis = await diagnose()
         const { terminal } = invocation
         if (terminal.json) terminal.printJson(diagnosis)
@@ -27,7 +39,7 @@ export const addDoctorCommand = (program: Command, invocation: Invocation): void
         return EXIT_DONE
       }),
     )
-  withExample(doctor, 'tollgate doctor --json')
+  withExample(doctor, 'tollgate doctor --json', 'tollgate doctor --attack --tier all')
 }
 
 const diagnosisLines = ({ platform, node, tier, tiers }: Diagnosis, style: Style): string[] => [

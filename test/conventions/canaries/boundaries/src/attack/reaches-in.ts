@@ -1,0 +1,2 @@
+// breaks: attack-uses-the-front-door
+import '../run/run.ts'

@@ -1,0 +1,2 @@
+// breaks: nobody-knows-the-attack
+import '../attack/reaches-in.ts'
