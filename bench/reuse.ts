@@ -1,20 +1,15 @@
 /** What does it gain to let isolates serve again, where the embedder trusts a tool with it? */
 import { inRounds } from './measure/interleave.ts'
 import { median } from './measure/statistics.ts'
-import { isFigure, judge, type Answer, type Effort, type Question, type Row } from './question.ts'
+import { isFigure, judge, type Answer, type Effort, type Question } from './question.ts'
 import { REUSING_CONTEXT, REUSING_ISOLATE } from './measure/roster.ts'
 
 const WHAT = 'runs, two cages'
 const GUEST = { source: 'async (n) => n + 1', input: 1 }
-/** How Tollgate refuses an option that it does not know. */
-const UNKNOWN_OPTION = /CONFIG_USAGE|reuse/
 const AIMS = [
   { rival: REUSING_CONTEXT, name: "sustained, reuse: 'context', 2 cages", aim: 1_200 },
   { rival: REUSING_ISOLATE, name: "sustained, reuse: 'isolate', 2 cages", aim: 4_000 },
 ] as const
-
-const explain = (row: Row): Row =>
-  !isFigure(row) && UNKNOWN_OPTION.test(row.cannot) ? { ...row, cannot: 'not built' } : row
 
 const measure = async (effort: Effort): Promise<Answer> => {
   const forMs = effort.quick ? 700 : 2_000
@@ -38,17 +33,16 @@ const measure = async (effort: Effort): Promise<Answer> => {
       samples: taken.length,
     }),
   })
-  const told = rows.map(explain)
   return {
-    rows: told,
+    rows,
     aims: AIMS.map(({ rival, name, aim }) => {
-      const row = told.find(({ by }) => by === rival.name)
+      const row = rows.find(({ by }) => by === rival.name)
       const isMeasured = row !== undefined && isFigure(row)
       return judge(
         name,
         { unit: 'runs/s', aim, better: 'more' },
         isMeasured ? row.figure : undefined,
-        isMeasured ? undefined : (row?.cannot ?? 'not built'),
+        isMeasured ? undefined : row?.cannot,
       )
     }),
   }

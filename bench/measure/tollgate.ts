@@ -10,8 +10,8 @@ const CONCURRENT_CALLS_MAX = 128
 /** Admission is not what is measured here. */
 const MEMORY_MB_MAX = 64 * 1024
 
-/** Reuse of isolates between runs, as it is to be asked for once it is built. */
-export type Reuse = 'context' | 'isolate'
+/** Reuse of isolates between runs. */
+export type Reuse = NonNullable<RunOptions['reuse']>
 
 /** Loaded when it is opened, as every rival is: nobody else's process carries it. */
 const toolsOf = async (
@@ -73,9 +73,8 @@ const open = async (setting: Setting, reuse?: Reuse): Promise<Opened> => {
   const policy = definePolicy(policyOf(setting), { tools })
   return {
     async run({ source, input, principal = 'local' }: GuestRun) {
-      const options: RunOptions = { code: moduleOf(source), input: input ?? null, policy, principal }
-      const asked = reuse === undefined ? options : { ...options, reuse }
-      const { status, value, error } = await gate.run(asked)
+      const asked: RunOptions = { code: moduleOf(source), input: input ?? null, policy, principal }
+      const { status, value, error } = await gate.run({ ...asked, ...(reuse !== undefined && { reuse }) })
       if (status !== 'done') throw new Error(`${error?.code ?? status}: ${error?.message ?? ''}`)
       return value
     },
