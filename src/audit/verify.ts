@@ -4,20 +4,34 @@ import { recordHash } from './chain.ts'
 import type { AuditVerdict } from './record.ts'
 
 type Problem = { runId?: string; position: number; message: string }
-/** `result` is the text that the run's row holds, once the run is over. */
-type Run = { readonly rows: readonly EventRow[]; readonly result: string | undefined }
+/** What is kept of a run while the others are read. */
+type Run = {
+  /** Of its records, in order. */
+  readonly hashes: readonly string[]
+  /** Set by its row, once the run is over. */
+  readonly resultDigest: string | undefined
+  /** As the last record has it. */
+  readonly recordedDigest: unknown
+}
 
 /**
- * Recomputes every chain of the store and names the first position that does not fit. It proves consistency: someone who can
- * rewrite the whole state can forge it, unless heads are anchored elsewhere (SOUNDNESS 23).
+ * Recomputes every chain of the store, one run after the other, and names the first position that does not fit. It proves
+ * consistency: someone who can rewrite the whole state can forge it, unless heads are anchored elsewhere (SOUNDNESS 23).
  */
 export function verifyAudit(store: Store): AuditVerdict {
   const links = store.journal.links()
-  const runs = groupByRun(store)
-  const records = [...runs.values()].reduce((sum, { rows }) => sum + rows.length, 0)
+  const runs = new Map<string, Run>()
+  let records = 0
+  let broken: Problem | undefined
+  for (const runId of store.journal.runIds()) {
+    const rows = store.journal.read({ runId })
+    records += rows.length
+    broken ??= checkRun(runId, rows)
+    runs.set(runId, summaryOf(rows, store.runs.get(runId)?.result))
+  }
   const problem =
     checkLinks(links) ??
-    checkRuns(runs) ??
+    broken ??
     checkHeads(links, runs) ??
     checkEnds(links, runs) ??
     checkPresence(store, runs)
@@ -27,20 +41,21 @@ export function verifyAudit(store: Store): AuditVerdict {
     : { intact: false, ...counts, problem }
 }
 
-/** A run whose row is there must have records: those of the last one could be cut off with its links. */
-function checkPresence(store: Store, runs: ReadonlyMap<string, Run>): Problem | undefined {
-  const bare = store.runs.list({ limit: -1 }).find(({ runId }) => !runs.has(runId))
-  return bare && { runId: bare.runId, position: 0, message: `record 0 of run ${bare.runId} is missing` }
+const summaryOf = (rows: readonly EventRow[], result: string | undefined): Run => {
+  const last = rows.at(-1)
+  return {
+    hashes: rows.map(({ hash }) => hash),
+    resultDigest: result === undefined ? undefined : sha256(result),
+    recordedDigest: last === undefined ? undefined : factsOf(last)?.result_sha256,
+  }
 }
 
-function groupByRun(store: Store): Map<string, Run> {
-  const runs = new Map<string, { rows: EventRow[]; result: string | undefined }>()
-  for (const row of store.journal.read({})) {
-    const run = runs.get(row.runId) ?? { rows: [], result: store.runs.get(row.runId)?.result }
-    run.rows.push(row)
-    runs.set(row.runId, run)
-  }
-  return runs
+/** A run whose row is there must have records: those of the last one could be cut off with its links. */
+function checkPresence(store: Store, runs: ReadonlyMap<string, Run>): Problem | undefined {
+  const bare = store.runs.ids().find((runId) => !runs.has(runId))
+  return bare === undefined
+    ? undefined
+    : { runId: bare, position: 0, message: `record 0 of run ${bare} is missing` }
 }
 
 function checkLinks(links: readonly ChainLink[]): Problem | undefined {
@@ -60,15 +75,13 @@ function checkLinks(links: readonly ChainLink[]): Problem | undefined {
   return undefined
 }
 
-function checkRuns(runs: ReadonlyMap<string, Run>): Problem | undefined {
-  for (const [runId, { rows }] of runs) {
-    let previous = ''
-    for (const [position, row] of rows.entries()) {
-      const wrong = wrongWith(row, position, previous)
-      if (wrong !== undefined)
-        return { runId, position, message: `record ${position} of run ${runId} ${wrong}` }
-      previous = row.hash
-    }
+function checkRun(runId: string, rows: readonly EventRow[]): Problem | undefined {
+  let previous = ''
+  for (const [position, row] of rows.entries()) {
+    const wrong = wrongWith(row, position, previous)
+    if (wrong !== undefined)
+      return { runId, position, message: `record ${position} of run ${runId} ${wrong}` }
+    previous = row.hash
   }
   return undefined
 }
@@ -94,16 +107,16 @@ function factsOf({ record }: EventRow): Digests | undefined {
 /** Each link names a head: the record that stood there then must stand there now. */
 function checkHeads(links: readonly ChainLink[], runs: ReadonlyMap<string, Run>): Problem | undefined {
   for (const { runId, kind, head, records } of links) {
-    const rows = runs.get(runId)?.rows ?? []
+    const hashes = runs.get(runId)?.hashes ?? []
     const problem = (position: number, what: string): Problem => ({
       runId,
       position,
       message: `record ${position} of run ${runId} ${what}`,
     })
-    if (rows.length < records) return problem(rows.length, 'is missing')
-    if (rows[records - 1]?.hash !== head)
+    if (hashes.length < records) return problem(hashes.length, 'is missing')
+    if (hashes[records - 1] !== head)
       return problem(records - 1, 'is not the one that the state-wide chain names')
-    if (kind === 'end' && rows.length !== records) return problem(records, 'was added after its end')
+    if (kind === 'end' && hashes.length !== records) return problem(records, 'was added after its end')
   }
   return undefined
 }
@@ -113,14 +126,13 @@ function checkEnds(links: readonly ChainLink[], runs: ReadonlyMap<string, Run>):
   const known = (wanted: ChainLink['kind']): ReadonlySet<string> =>
     new Set(links.filter(({ kind }) => kind === wanted).map(({ runId }) => runId))
   const [started, ended] = [known('start'), known('end')]
-  for (const [runId, { rows, result }] of runs) {
+  for (const [runId, { hashes, resultDigest, recordedDigest }] of runs) {
     const problem = (position: number, message: string): Problem => ({ runId, position, message })
     if (!started.has(runId)) return problem(0, `run ${runId} is not in the state-wide chain`)
-    if (ended.has(runId) !== (result !== undefined))
-      return problem(rows.length, `the end of run ${runId} is missing`)
-    const last = rows.at(-1)
-    if (result !== undefined && last !== undefined && factsOf(last)?.result_sha256 !== sha256(result))
-      return problem(rows.length - 1, `the result of run ${runId} was changed`)
+    if (ended.has(runId) !== (resultDigest !== undefined))
+      return problem(hashes.length, `the end of run ${runId} is missing`)
+    if (resultDigest !== undefined && recordedDigest !== resultDigest)
+      return problem(hashes.length - 1, `the result of run ${runId} was changed`)
   }
   return undefined
 }

@@ -36,6 +36,8 @@ export interface JournalPort {
   append(rows: readonly EventRow[], durability: Durability): void
   /** In the order in which they were kept; with a limit, the last ones. */
   read(filter: { readonly runId?: string; readonly limit?: number }): readonly StoredEvent[]
+  /** Of every run that has an event, in the order of their first ones. */
+  runIds(): readonly string[]
   /** The state-wide chain of heads. */
   links(): readonly ChainLink[]
 }
@@ -73,6 +75,7 @@ export interface RunPort {
   /** Stores the result, the last events and the closing link in one transaction; kept, for an effect's outcome is synced before. */
   end(runId: string, result: string, last: readonly EventRow[], head: string, records: number): void
   get(runId: string): StoredRun | undefined
+  ids(): readonly string[]
   byKey(principal: string, key: string): StoredRun | undefined
   /** Newest first; a limit of -1 stands for all. */
   list(filter: { readonly task?: string; readonly limit: number }): readonly StoredRun[]

@@ -16,6 +16,7 @@ class Paper {
       for (const { n } of rows) this.written.push({ n, durability })
     },
     read: () => [],
+    runIds: () => [],
     links: () => [],
   }
   readonly buffer = openJournalBuffer(this.port, (rows) => this.kept.push(...rows.map(({ n }) => n)))

@@ -191,7 +191,8 @@ describe('negative control: a store that shows what it read before', () => {
   it('hides the change', async () => {
     const frozen = withSetting(({ store }) => {
       const [rows, links] = [store.journal.read({}), store.journal.links()]
-      return { store: { ...store, journal: { ...store.journal, read: () => rows, links: () => links } } }
+      const read: typeof store.journal.read = ({ runId }) => rows.filter((row) => row.runId === runId)
+      return { store: { ...store, journal: { ...store.journal, read, links: () => links } } }
     })
     await using gate = await openGateOf({ state: folder }, frozen)
     const database = new DatabaseSync(join(folder, 'tollgate.db'))

@@ -33,6 +33,9 @@ type RawLink = Omit<ChainLink, 'runId'> & { run_id: string }
 
 const WITH_PREVIOUS = `SELECT e.*, p.hash AS previous FROM events e LEFT JOIN events p ON p.run_id = e.run_id AND p.n = e.n - 1`
 
+const namesIn = (rows: readonly object[]): readonly string[] =>
+  (rows as readonly { run_id: string }[]).map(({ run_id: runId }) => runId)
+
 /** The journal in SQLite. */
 export function journalPort(database: Database): JournalPort {
   return {
@@ -47,6 +50,10 @@ export function journalPort(database: Database): JournalPort {
             : database.sql(`${WITH_PREVIOUS} WHERE e.run_id = ? ORDER BY e.n DESC LIMIT ?`).all(runId, limit)
         return (raw as RawEvent[]).map(toStoredEvent).reverse()
       }),
+    runIds: () =>
+      database.reading(() =>
+        namesIn(database.sql('SELECT run_id FROM events GROUP BY run_id ORDER BY min(rowid)').all()),
+      ),
     links: () =>
       database.reading(() => {
         const raw = database.sql('SELECT * FROM chain ORDER BY n').all() as RawLink[]
@@ -147,6 +154,7 @@ export function runPort(database: Database): RunPort {
     },
     get: (runId) =>
       database.reading(() => one(database.sql('SELECT * FROM runs WHERE run_id = ?').get(runId))),
+    ids: () => database.reading(() => namesIn(database.sql('SELECT run_id FROM runs').all())),
     byKey: (principal, key) =>
       database.reading(() =>
         one(
