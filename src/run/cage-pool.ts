@@ -113,13 +113,17 @@ class Pool implements CagePool {
     await Promise.all([...this.#all].map(({ exited }) => exited))
   }
 
-  /** The warmest cage that fits: a free one of this binding, a spare, one whose runs all wait, a new one, the emptiest. */
+  /**
+   * The warmest cage that fits: a free one of this binding; a spare, until there is one for each core; one whose runs all wait; a
+   * new one; the emptiest.
+   */
   #choose(demand: CageDemand): HostedCage {
     const binding = bindingOf(demand.principal, demand.policyDigest)
     const own = this.#open().filter(
       (cage) => cage.binding === binding && !cage.isExclusive && !cage.isClearing,
     )
-    const free = own.findLast(({ runs }) => runs === 0) ?? this.#spareFor(demand)
+    const needsOwn = demand.isExclusive || own.length < coresMax
+    const free = own.findLast(({ runs }) => runs === 0) ?? (needsOwn ? this.#spareFor(demand) : undefined)
     const cage =
       free ??
       (demand.isExclusive ? undefined : shareable(own)) ??
