@@ -142,7 +142,10 @@ const cage = [
   forbid(
     'cage-io-in-its-entries',
     'Only the launcher (host side) and what starts in the cage (its entry, watchdog and self-attack) touch Node.',
-    { path: '^src/cage/', pathNot: '^src/cage/(launch|main|parts|probe|watchdog|self-attack[a-z-]*)\\.ts$' },
+    {
+      path: '^src/cage/',
+      pathNot: '^src/cage/(descriptors|launch|main|parts|probe|watchdog|self-attack[a-z-]*)\\.ts$',
+    },
     { path: CORE_IO, dependencyTypes: ['core'] },
   ),
   forbid(

@@ -12,6 +12,10 @@ export type CageParts = {
   readonly libraries: readonly { readonly path: string; readonly file: string }[]
   /** The host runs as root, so rights must be taken away that others never had. */
   readonly isRoot: boolean
+  /** The host is root, and everything that a cage needs can be read by uid 65534: then that is who it runs as. */
+  readonly canBeNobody: boolean
+  /** Flags of this Node that take away modules which its permission model does not hold back, or not for long. */
+  readonly withoutModules: readonly string[]
   /** Node's own permission model stands before the box; without it an attack meets the box alone. */
   readonly hasPermissions: boolean
   /** A further argument for the entry. */
@@ -32,6 +36,8 @@ export type Box = {
 /** Time zone and language are fixed, so that every machine shows the guest the same; nothing else of the host's is there. */
 const ENVIRONMENT = { TZ: 'UTC', LANG: 'C' } as const
 const NOBODY = '65534'
+/** The machine's own name stays outside. */
+const HOST_NAME = 'cage'
 
 /** No core dumps, no file that grows, few descriptors. */
 const RLIMITS = ['prlimit', '--core=0', '--fsize=0', '--nofile=64', '--memlock=0', '--msgqueue=0'] as const
@@ -40,16 +46,18 @@ const NO_NEW_RIGHTS = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL'] as co
 
 type Paths = Pick<CageParts, 'nodePath' | 'entry' | 'addon'>
 
-/** Node with its permission model: it may read its own entry and its own memory use, and load one addon; the entry then drops that right. */
+/** Node with its permission model, and without what gets past it: it may read its own entry and its own memory use, and load one addon; the entry then drops that right. */
 function nodeCommand({ nodePath, entry, addon }: Paths, parts: CageParts): string[] {
-  const { isJitless, hasPermissions, argument } = parts
+  const { isJitless, hasPermissions, withoutModules, argument } = parts
   const readable = [entry, addon, '/proc/self/statm', '/proc/self/stat'].map(
     (path) => `--allow-fs-read=${path}`,
   )
   return [
     nodePath,
     '--no-warnings',
-    ...(hasPermissions ? ['--permission', '--allow-addons', '--allow-worker', ...readable] : []),
+    ...(hasPermissions
+      ? ['--permission', '--allow-addons', '--allow-worker', ...readable, ...withoutModules]
+      : []),
     ...(isJitless ? ['--jitless'] : []),
     entry,
     addon,
@@ -57,8 +65,17 @@ function nodeCommand({ nodePath, entry, addon }: Paths, parts: CageParts): strin
   ]
 }
 
+/** Takes the rights of uid 0, which no file keeps out. */
+const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] as const
+
 const [prlimit, ...rlimits] = RLIMITS
 const [setpriv, ...noNewRights] = NO_NEW_RIGHTS
+
+/** A command line that does something as uid 65534. */
+export const asNobody = (...command: readonly string[]): Pick<Box, 'command' | 'args'> => ({
+  command: setpriv,
+  args: [...AS_NOBODY, ...command],
+})
 
 const NO_CAPABILITIES = ['--bounding-set=-all', '--inh-caps=-all'] as const
 
@@ -68,6 +85,7 @@ function process(parts: CageParts): Box {
     args: [
       ...noNewRights,
       ...(parts.isRoot ? NO_CAPABILITIES : []),
+      ...(parts.canBeNobody ? AS_NOBODY : []),
       prlimit,
       ...rlimits,
       ...nodeCommand(parts, parts),
@@ -75,6 +93,31 @@ function process(parts: CageParts): Box {
     env: ENVIRONMENT,
   }
 }
+
+/**
+ * What no cage needs and a taken-over one would use: sockets of the machine's programs, which a path reaches through any
+ * network namespace; devices; control groups; people's own files.
+ */
+const HIDDEN_FOLDERS = ['/run', '/tmp', '/var', '/home', '/root', '/sys', '/dev'] as const
+
+/** The folders that can be covered without covering what the cage is made of. */
+function hiddenFolders({ nodePath, entry, addon, libraries }: CageParts): string[] {
+  const needed = [nodePath, entry, addon, ...libraries.flatMap(({ path, file }) => [path, file])]
+  return HIDDEN_FOLDERS.filter((folder) => !needed.some((path) => path.startsWith(`${folder}/`)))
+}
+
+/**
+ * Runs as root of the new namespaces, before its rights are dropped; the first step that fails ends it. The shell stays process
+ * 1: there SIGKILL to oneself would be ignored.
+ */
+const namespaceScript = (folders: readonly string[]): string =>
+  `set -e
+echo 0 >/proc/sys/user/max_user_namespaces
+mount --bind -o ro /proc/sys /proc/sys
+for folder in ${folders.join(' ')}; do
+  if [ -d "$folder" ] && [ ! -h "$folder" ]; then mount -t tmpfs -o ro,size=4k,mode=755 hidden "$folder"; fi
+done
+"$@"; exit $?`
 
 function namespaces(parts: CageParts): Box {
   const inner = [
@@ -96,10 +139,20 @@ function namespaces(parts: CageParts): Box {
     '--fork',
     '--kill-child=SIGKILL',
   ]
-  // A shell is process 1: there SIGKILL to oneself would be ignored.
+  // The host's end ends `unshare`, and with it process 1: a cage that cannot hear its port any more is ended too.
   return {
-    command: 'unshare',
-    args: [...spaces, '--', 'sh', '-c', '"$@"; exit $?', 'cage', ...inner],
+    command: setpriv,
+    args: [
+      ...noNewRights,
+      'unshare',
+      ...spaces,
+      '--',
+      'sh',
+      '-c',
+      namespaceScript(hiddenFolders(parts)),
+      'cage',
+      ...inner,
+    ],
     env: ENVIRONMENT,
   }
 }
@@ -116,6 +169,8 @@ function bubblewrap(parts: CageParts, filter: Uint8Array): Box {
     '--unshare-uts',
     '--unshare-cgroup-try',
     '--disable-userns',
+    '--hostname',
+    HOST_NAME,
     '--die-with-parent',
     '--new-session',
     '--uid',

@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
 import { TollgateError } from '../errors/tollgate-error.ts'
-import type { CageParts } from './boxes.ts'
+import { asNobody, type CageParts } from './boxes.ts'
 
 /** The first release of isolated-vm without a known escape (GHSA-864f-rcv7-6rh4). */
 const ENGINE_VERSION_MIN = [7, 0, 1] as const
@@ -61,8 +62,38 @@ function bundled(name: string): string {
 /** The entry that behaves as a program which has taken a cage over. */
 export const attackEntry = (): string => bundled('self-attack.mjs')
 
-type Fixed = Pick<CageParts, 'nodePath' | 'addon' | 'libraries' | 'isRoot'>
+/** Whether uid 65534 could run what a cage is made of; found by trying. A folder that only root may enter is the usual reason why not. */
+function canBeNobody(nodePath: string, ...files: readonly string[]): boolean {
+  if (process.getuid?.() !== 0) return false
+  const script = '[ -x "$1" ] && for file do [ -r "$file" ] || exit 1; done'
+  const { command, args } = asNobody('sh', '-c', script, 'sh', nodePath, ...files)
+  return spawnSync(command, args, { stdio: 'ignore', env: {}, cwd: '/' }).status === 0
+}
+
+/**
+ * Modules that a cage goes without, where this Node has them: SQLite opens files past the permission model, FFI calls native
+ * code, and storage keeps a file.
+ */
+const MODULES = ['sqlite', 'ffi', 'webstorage'] as const
+const withoutModules = (): string[] =>
+  MODULES.filter((name) => process.allowedNodeEnvironmentFlags.has(`--experimental-${name}`)).map(
+    (name) => `--no-experimental-${name}`,
+  )
+
+type Fixed = Pick<CageParts, 'nodePath' | 'addon' | 'libraries' | 'isRoot' | 'canBeNobody' | 'withoutModules'>
 let fixed: Fixed | undefined
+
+function gatherFixed(): Fixed {
+  const [nodePath, addon] = [realpathSync(process.execPath), findAddon()]
+  return {
+    nodePath,
+    addon,
+    libraries: findLibraries(),
+    isRoot: process.getuid?.() === 0,
+    withoutModules: withoutModules(),
+    canBeNobody: canBeNobody(nodePath, addon, bundled('main.mjs')),
+  }
+}
 
 /**
  * Gathers what a cage is made of: this Node, the bundled entry, the addon. Throws INTERNAL_CAGE_START for what is missing and
@@ -72,11 +103,6 @@ export function gatherParts(
   entry: string = bundled('main.mjs'),
 ): Omit<CageParts, 'isJitless' | 'hasPermissions'> {
   if (!existsSync(entry)) throw failure('The entry of the cage is missing; run `npm run build`.')
-  fixed ??= {
-    nodePath: realpathSync(process.execPath),
-    addon: findAddon(),
-    libraries: findLibraries(),
-    isRoot: process.getuid?.() === 0,
-  }
+  fixed ??= gatherFixed()
   return { ...fixed, entry: realpathSync(entry) }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { boxFor, type Box, type CageParts } from './boxes.ts'
 import { gatherParts } from './parts.ts'
+import { namespacesRemedy, type Machine } from './remedies.ts'
 import { isAtLeast, TIERS, type Tier, type TierState } from './tiers.ts'
 
 const PROBE_MS_MAX = 10_000
@@ -46,9 +47,21 @@ const REMEDIES: Readonly<Record<'T1' | 'T2' | 'T3', readonly Remedy[]>> = {
 const isInstalled = (program: string): boolean =>
   ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin'].some((folder) => existsSync(`${folder}/${program}`))
 
-const NAMESPACES_REMEDY =
-  'allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); ' +
-  'in a container, a seccomp profile that permits unshare, clone and mount'
+const textOf = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8').replace(/[\s\0]+$/, '')
+  } catch {
+    return ''
+  }
+}
+
+const machine = (): Machine => ({
+  userNamespacesMax: textOf('/proc/sys/user/max_user_namespaces'),
+  unprivilegedClone: textOf('/proc/sys/kernel/unprivileged_userns_clone'),
+  appArmorRestricts: textOf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns'),
+  appArmorProfile: textOf('/proc/self/attr/current'),
+  isFiltered: /^Seccomp:\s*2$/m.test(textOf('/proc/self/status')),
+})
 
 /** Runs a box around nothing. Undefined when it worked, else the last thing that it said. */
 function tryBox({ command, args, env, filter }: Box): string | undefined {
@@ -68,22 +81,30 @@ function tryBox({ command, args, env, filter }: Box): string | undefined {
 
 /** Evidence that this machine is itself inside what T4 asks for. */
 function outerBox(): string | undefined {
-  const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
-  if (/gvisor/i.test(read('/proc/version'))) return 'gVisor'
-  const isVirtual = /^flags\s*:.*\bhypervisor\b/m.test(read('/proc/cpuinfo'))
-  return isVirtual && /virtio_mmio\.device=/.test(read('/proc/cmdline')) ? 'a microVM' : undefined
+  if (/gvisor/i.test(textOf('/proc/version'))) return 'gVisor'
+  const isVirtual = /^flags\s*:.*\bhypervisor\b/m.test(textOf('/proc/cpuinfo'))
+  return isVirtual && /virtio_mmio\.device=/.test(textOf('/proc/cmdline')) ? 'a microVM' : undefined
+}
+
+/** What somebody should know of a tier that can be had here. */
+function factsOf(tier: Tier, { isRoot, canBeNobody }: CageParts): string[] {
+  if (!isRoot || tier === 'T3') return []
+  if (tier === 'T1' && canBeNobody) return ['started by root, a cage runs as uid 65534']
+  return ['the host is root, and so is whoever takes a cage over: start Tollgate as an ordinary user']
 }
 
 function probeOne(tier: 'T1' | 'T2' | 'T3'): TierState {
   if (process.platform !== 'linux') {
     const remedy =
-      process.platform === 'win32' ? 'run it in WSL2' : 'run it on Linux, in a virtual machine for one'
-    return { tier, available: false, why: `${process.platform} has no /proc and no namespaces`, remedy }
+      process.platform === 'win32' ? 'run it in WSL2' : 'run it on Linux, in a container or a virtual machine'
+    const why = `cages are metered through /proc and held by prlimit and namespaces, and ${process.platform} has none of them`
+    return { tier, available: false, why, remedy }
   }
   const missing = REMEDIES[tier].find(({ program }) => !isInstalled(program))
   if (missing !== undefined)
     return { tier, available: false, why: `${missing.program} is not installed`, remedy: missing.install }
-  const box = boxFor(tier, emptyParts(), process.arch)
+  const parts = emptyParts()
+  const box = boxFor(tier, parts, process.arch)
   if (box === undefined)
     return {
       tier,
@@ -93,8 +114,8 @@ function probeOne(tier: 'T1' | 'T2' | 'T3'): TierState {
     }
   const why = tryBox(box)
   return why === undefined
-    ? { tier, available: true, facts: [] }
-    : { tier, available: false, why, remedy: NAMESPACES_REMEDY }
+    ? { tier, available: true, facts: factsOf(tier, parts) }
+    : { tier, available: false, why, remedy: namespacesRemedy(why, machine()) }
 }
 
 const known = new Map<Tier, TierState>()

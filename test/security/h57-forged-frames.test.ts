@@ -1,165 +1,189 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { z } from 'zod'
-import { launchCage, type Cage } from '../../src/cage/launch.ts'
-import {
-  defineTool,
-  type AuditRecord,
-  type HostTool,
-  type RunResult,
-  type Tollgate,
-} from '../../src/index.ts'
-import { Bystander } from '../run/bystander.ts'
-import { openGateOf } from '../run/gates.ts'
+import type { Cage } from '../../src/cage/launch.ts'
+import { probeTiers } from '../../src/cage/probe.ts'
+import type { RunResult } from '../../src/index.ts'
 import { until } from '../run/until.ts'
+import { Arena, isAlive, knownAttacks } from './h57-arena.ts'
 
-const HOSTILE = join(import.meta.dirname, 'h57-hostile-cage.mjs')
-/** The names of all attacks that the hostile cage knows. */
-const known = (): string[] =>
-  [...readFileSync(HOSTILE, 'utf8').matchAll(/^ {2}'?([^'\n]+?)'?: \(\) =>/gm)].map(([, name = '']) => name)
+/** What no cage sends, by the reason that the audit gives for its end. */
+const BREACHES: Readonly<Record<string, readonly string[]>> = {
+  'no such slot': ['another slot', 'slot zero', 'the end of another slot', 'a log of another slot'],
+  'call: bad slot': ['a negative slot', 'a slot as text', 'a slot beyond 32 bits', 'a fraction as slot'],
+  'a call out of turn': ['a seq skipped', 'a seq repeated', 'a seq going back'],
+  'call: bad seq': [
+    'seq zero',
+    'a fraction as seq',
+    'a seq beyond integers',
+    'a negative seq',
+    'a seq as text',
+    'a seq that is no number',
+    'an endless seq',
+  ],
+  'call: bad handle': ['a negative handle', 'a fraction as handle'],
+  'no such handle': ['a handle nobody gave'],
+  'call: bad op': ['an op with a new line', 'an op that is a number', 'an endless op'],
+  'call: wrong shape': [
+    'no slot',
+    'a key more',
+    'a run id',
+    'a key of the prototype',
+    'a constructor',
+    'a time',
+    'two segments',
+    'no segment',
+  ],
+  'call: bad key': ['an empty key', 'a key with control characters'],
+  'call: arguments too large': ['arguments too large'],
+  'header: unknown kind': [
+    'an unknown type',
+    'a type as number',
+    'no type',
+    'a greeting of the host',
+    'a start of the host',
+    'a stop of the host',
+    'a frame of the host',
+    'a header of the prototype',
+  ],
+  'ready twice': ['ready twice', 'ready in another version'],
+  'ready: bad version': ['a version that is none'],
+  'a turn that nobody waits for': ['a turn more than frames'],
+  'turn: wrong shape': ['a turn with a slot', 'a turn with a segment'],
+  'A frame declares no proper segments.': [
+    'a header that is a list',
+    'a header that is null',
+    'segments of negative length',
+    'segments of a fraction',
+    'segments that are no list',
+    'no list of segments',
+    'more segments than may be',
+  ],
+  'The header of a frame is not JSON.': ['a header that is no JSON'],
+  'The header of a frame is too large.': ['an oversized header', 'a header longer than its frame'],
+  'A frame is smaller or larger than the wire allows.': [
+    'an oversized frame',
+    'an empty frame',
+    'random bytes',
+    'half a frame and then another',
+  ],
+  'The segments of a frame do not fill it.': ['segments that lie', 'segments that do not fill the frame'],
+  'A frame holds malformed UTF-8.': ['a header of malformed UTF-8', 'malformed UTF-8'],
+  'log: wrong shape': ['a log without level', 'a log with a field more', 'a log of two segments'],
+  'log: bad level': ['a level as number', 'a level that is none'],
+  'log: line too long': ['an endless line'],
+  'a malformed timer': ['a malformed timer', 'a timer that is no JSON', 'a timer that is null'],
+  'a value that is no JSON of a kernel': [
+    'a value that is no JSON',
+    'a value nested too deep',
+    'a stop that nobody asked for',
+  ],
+  'done: wrong shape': ['an end that is neither', 'an end of two segments', 'an end without segment'],
+  'done: bad fault': ['an end that is a text', 'a fault without its name', 'a fault that is none'],
+  'done: a value and a fault': ['a value and a refusal', 'a value and a fault'],
+  'done: value too large': ['an endless value'],
+  'done: error too large': ['an endless error'],
+  'done: bad refusal': ['a refusal of call zero', 'a refusal of a fraction', 'a refusal that is no cause'],
+  'The cage does not read.': ['deaf ears'],
+}
+const breaches = Object.entries(BREACHES).flatMap(([reason, attacks]) =>
+  attacks.map((attack) => [attack, reason] as const),
+)
 
-/** Attacks that end otherwise than as a breach: they tell lies that only harm the liar, or nothing at all. */
+/** Lies that only harm the liar, and what breaks no rule but a limit. */
 const OTHERS: Readonly<Record<string, Partial<RunResult['error'] & object>>> = {
   'a refusal that never was': { code: 'GUEST_THREW', gate: 'cage' },
   'a refusal of a call that was allowed': { code: 'GUEST_THREW', gate: 'cage' },
   'a code of ours': { code: 'GUEST_THREW', gate: 'cage' },
   'an error that is no JSON': { code: 'GUEST_THREW', gate: 'cage' },
+  'a time that did not pass': { code: 'LIMIT_DURATION', gate: 'watchdog' },
+  'memory that was not used': { code: 'LIMIT_MEMORY', gate: 'watchdog' },
+  'a value that was not too large': { code: 'LIMIT_OUTPUT', gate: 'cage' },
   'half a frame': { code: 'LIMIT_DURATION', gate: 'watchdog' },
   'half a frame and the end': { code: 'INTERNAL_CAGE_LOST', gate: 'cage' },
+  'a frame that never ends': { code: 'LIMIT_DURATION', gate: 'watchdog' },
+  'a flood of calls': { code: 'LIMIT_TOOL_CALLS', gate: 'decode' },
   silence: { code: 'LIMIT_DURATION', gate: 'watchdog' },
+}
+/** What the wire allows: the broker judges it as it would the guest's own, and this is what the cage hears. */
+const LAWFUL: Readonly<Record<string, unknown>> = {
+  behave: '1',
+  'calls as slow as one byte at a time': '1',
+  'a header that says the slot twice': '1',
+  'an op that is not granted': expect.stringContaining('"code":"DENIED_NOT_GRANTED"') as unknown,
+  'arguments that are no JSON': expect.stringContaining('"code":"GUEST_UNPASSABLE"') as unknown,
+  'arguments with a prototype': '1',
 }
 /** Attacks on a run that has ended well already. */
 const LATE = { 'calls after the end': 'done', 'two ends': 1 }
-const breaches = known().filter((name) => !(name in OTHERS) && !(name in LATE) && name !== 'behave')
+const TWO_RUNS = ['two runs, one of them over', 'two runs, a call of each', 'two runs, and an unknown type']
 
-const counter = (performed: unknown[]): HostTool[] => [
-  defineTool({
-    name: 'count',
-    description: 'Counts.',
-    input: z.looseObject({}),
-    output: z.number(),
-    effect: 'read',
-    perform: (args) => performed.push(args),
-  }),
-  defineTool({
-    name: 'giant',
-    description: 'Answers at length.',
-    input: z.looseObject({}),
-    output: z.string(),
-    effect: 'read',
-    perform: () => 'x'.repeat(30 * 2 ** 20),
-  }),
+it('every attack that the hostile cage knows has its outcome', () => {
+  const told = [...breaches.map(([attack]) => attack), ...TWO_RUNS]
+  expect([...told, ...Object.keys({ ...OTHERS, ...LAWFUL, ...LATE })].toSorted()).toEqual(
+    knownAttacks().toSorted(),
+  )
+  expect(breaches.length).toBeGreaterThan(85)
+})
+
+/** One attack of each kind; after these the next run is one of the same principal. */
+const SAMPLE = [
+  'another slot',
+  'a seq skipped',
+  'an unknown type',
+  'an oversized frame',
+  'segments that lie',
+  'malformed UTF-8',
+  'a value that is no JSON',
+  'a malformed timer',
 ]
 
-type Attacked = {
-  readonly result: RunResult
-  readonly records: readonly AuditRecord[]
-  readonly performed: readonly unknown[]
-  /** The process that attacked. */
-  readonly pid: number
-  readonly next: RunResult
-}
-
-const POLICY = {
-  permissions: { tools: { count: {}, giant: {} } },
-  limits: { max_duration_seconds: 1, max_tool_calls: 50 },
-}
-
-/** A gate with an honest run that goes on, where single runs are served by the hostile cage. */
-class Arena implements AsyncDisposable {
-  readonly #performed: unknown[] = []
-  readonly #bystander = new Bystander()
-  readonly #weaken: (cage: Cage) => Cage
-  readonly #gate: Promise<Tollgate>
-  #attack: string | undefined
-  #attacks = 0
-  #pid = 0
-
-  constructor(weaken: (cage: Cage) => Cage = (cage) => cage) {
-    this.#weaken = weaken
-    this.#gate = this.#open()
-  }
-
-  async #open(): Promise<Tollgate> {
-    const tools = [this.#bystander.tool, ...counter(this.#performed)]
-    const gate = await openGateOf({
-      tools,
-      concurrentRunsMax: 4,
-      powers: { launchCage: () => this.#launch() },
-    })
-    await this.#bystander.start(gate)
-    return gate
-  }
-
-  #launch(): Cage {
-    if (this.#attack === undefined) return launchCage()
-    const cage = launchCage({ entry: HOSTILE, argument: this.#attack })
-    this.#attack = undefined
-    this.#pid = cage.pid
-    return this.#weaken(cage)
-  }
-
-  /** One run in the hostile cage, and after it an honest one, for the same principal or for another. */
-  async attacked(attack: string, isNextOther = false): Promise<Attacked> {
-    const gate = await this.#gate
-    this.#attacks += 1
-    this.#attack = attack
-    this.#performed.length = 0
-    const principal = `mallory-${this.#attacks}`
-    const result = await gate.run({ code: 'return 1', policy: POLICY, principal })
-    const performed = [...this.#performed]
-    const next = await gate.run({
-      code: 'return "next"',
-      policy: POLICY,
-      principal: isNextOther ? 'other' : principal,
-    })
-    const records = await gate.audit.read({ runId: result.runId })
-    return { result, records, performed, pid: this.#pid, next }
-  }
-
-  /** How the honest run fared, and whether the audit is whole. */
-  async verdict(): Promise<{ readonly status: string; readonly answered: number; readonly intact: boolean }> {
-    const gate = await this.#gate
-    const { status } = await this.#bystander.stop()
-    const { intact } = await gate.audit.verify()
-    return { status, answered: this.#bystander.answered, intact }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#gate).close({ force: true })
+/** What is seen of an attack: how the run ended, what the audit says, whether the cage is gone and the next run works. */
+const outcomeOf = async (arena: Arena, attack: string) => {
+  const { result, records, performed, pid, next } = await arena.attacked(attack, !SAMPLE.includes(attack))
+  const { code, gate } = result.error ?? {}
+  return {
+    status: result.status,
+    code,
+    gate,
+    reasons: records.flatMap(({ event, facts }) => (event === 'breach' ? [facts['reason']] : [])),
+    ended: records.at(-1)?.facts['code'],
+    isBounded: performed.length <= 2,
+    isGone: await until(() => !isAlive(pid)),
+    next: next.value,
   }
 }
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-  } catch {
-    return false
-  }
-}
+const endedFor = (reason: string): Awaited<ReturnType<typeof outcomeOf>> => ({
+  status: 'failed',
+  code: 'GUEST_BREACH',
+  gate: 'cage',
+  reasons: [reason],
+  ended: 'GUEST_BREACH',
+  isBounded: true,
+  isGone: true,
+  next: 'next',
+})
 
 describe('a cage that sends what no cage sends', () => {
   const arena = new Arena()
   afterAll(() => arena[Symbol.asyncDispose]())
 
-  it('is known in more than forty forms', () => {
-    expect(breaches.length).toBeGreaterThan(40)
-  })
-
-  it.each(breaches)('is ended and recorded, and the next run works: %s', async (attack) => {
-    const { result, records, performed, next } = await arena.attacked(attack)
-    expect(result.status).toBe('failed')
-    expect(result.error).toMatchObject({ code: 'GUEST_BREACH', gate: 'cage' })
-    expect(records.filter(({ event }) => event === 'breach')).toHaveLength(1)
-    expect(records.at(-1)).toMatchObject({ event: 'run.ended', facts: { code: 'GUEST_BREACH' } })
-    expect(performed.length).toBeLessThanOrEqual(2)
-    expect(next.value).toBe('next')
+  it.each(breaches)('is ended, and the audit says why: %s (%s)', async (attack, reason) => {
+    expect(await outcomeOf(arena, attack)).toEqual(endedFor(reason))
   })
 
   it.each(Object.entries(OTHERS))('tells a lie that gains nothing: %s', async (attack, error) => {
-    const { result, next } = await arena.attacked(attack, true)
+    const { result, performed, next, pid } = await arena.attacked(attack, true)
     expect(result.error).toMatchObject(error)
+    expect(performed.length).toBeLessThanOrEqual(50)
+    expect(next.value).toBe('next')
+    if (error.gate !== 'cage') await until(() => !isAlive(pid))
+  })
+
+  it.each(Object.entries(LAWFUL))('is judged as the guest would be: %s', async (attack, heard) => {
+    const { result, records, next } = await arena.attacked(attack, true)
+    expect(result).toMatchObject({ status: 'done', value: [heard] })
+    expect(records.filter(({ event }) => event === 'call')).toHaveLength(1)
+    expect(records.filter(({ event }) => event === 'breach')).toEqual([])
+    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('text')
     expect(next.value).toBe('next')
   })
 
@@ -170,50 +194,100 @@ describe('a cage that sends what no cage sends', () => {
     expect(next.value).toBe('next')
   })
 
-  it('leaves no process behind', async () => {
-    const { pid } = await arena.attacked('a seq skipped')
-    await until(() => !isAlive(pid))
-    expect(isAlive(pid)).toBe(false)
-  })
-
-  it('did not touch the run that went on all the time', async () => {
-    const { status, answered, intact } = await arena.verdict()
+  it('did not touch the run that went on all the time, and every breach stands in the log on disk', async () => {
+    const { status, answered, intact, reasons } = await arena.verdict()
     expect([status, intact]).toEqual(['done', true])
     expect(answered).toBeGreaterThan(breaches.length)
+    expect(reasons.map(String).toSorted()).toEqual(breaches.map(([, reason]) => reason).toSorted())
   })
 })
 
-describe('negative control', () => {
-  it('the same program serves a run when it behaves', async () => {
-    await using arena = new Arena()
-    const { result, performed, records } = await arena.attacked('behave', true)
-    expect(result).toMatchObject({ status: 'done', value: ['1'] })
-    expect(performed).toHaveLength(1)
-    expect(records.filter(({ event }) => event === 'breach')).toEqual([])
+describe('a cage that serves two runs of one principal', () => {
+  const arena = new Arena()
+  afterAll(() => arena[Symbol.asyncDispose]())
+
+  it('may speak for each, and each pays for what is said for it', async () => {
+    const { results, performed } = await arena.attackedTwice('two runs, a call of each')
+    expect(results.map(({ status, usage }) => [status, usage.calls])).toEqual([
+      ['done', 1],
+      ['done', 1],
+    ])
+    expect(performed).toBe(2)
   })
 
+  it('is ended when it speaks for the one that is over, and the other is told', async () => {
+    const { results, events } = await arena.attackedTwice('two runs, one of them over')
+    const [first, second] = results
+    expect(first).toMatchObject({ status: 'done', value: 'first' })
+    expect(second?.error).toMatchObject({ code: 'GUEST_BREACH', gate: 'cage' })
+    expect(events.map((ofRun) => ofRun.includes('breach'))).toEqual([false, true])
+  })
+
+  it('is ended with both, and both start again in cages of their own, for nobody knows whose fault it was', async () => {
+    const { results, events } = await arena.attackedTwice('two runs, and an unknown type')
+    expect(results.map(({ value }) => value)).toEqual(['first', 'second'])
+    for (const ofRun of events) expect(ofRun).toEqual(expect.arrayContaining(['breach', 'run.restarted']))
+  })
+})
+
+const others = probeTiers().flatMap(({ tier, available }) => (available && tier !== 'T1' ? [tier] : []))
+
+describe.each(others)('in %s', (tier) => {
+  const arena = new Arena({ tier })
+  afterAll(() => arena[Symbol.asyncDispose]())
+
+  it.each(breaches.filter(([attack]) => SAMPLE.includes(attack)))(
+    'a cage is ended just so: %s (%s)',
+    async (attack, reason) => {
+      expect(await outcomeOf(arena, attack)).toEqual(endedFor(reason))
+    },
+  )
+
+  it('and the run beside it goes on', async () => {
+    expect(await arena.verdict()).toMatchObject({ status: 'done', intact: true })
+  })
+})
+
+/** Numbers calls anew, and takes every slot and handle for the right one. */
+const lenient = (cage: Cage): Cage => {
+  let lastSeq = 0
+  let { onFrame } = cage
+  Object.defineProperty(cage, 'onFrame', {
+    get: () => (frame: Parameters<Cage['onFrame']>[0], segments: readonly string[]) =>
+      onFrame(frame.t === 'call' ? { ...frame, slot: 1, seq: (lastSeq += 1), handle: 0 } : frame, segments),
+    set: (next: Cage['onFrame']) => {
+      onFrame = next
+    },
+  })
+  return cage
+}
+/** Hears of no breach. */
+const unheeding = (cage: Cage): Cage =>
+  Object.defineProperty(cage, 'onBreach', {
+    get: () => () => undefined,
+    set: () => {
+      // Whoever wants to hear of a breach does not.
+    },
+  })
+
+describe('negative control', () => {
   it.each(['a seq skipped', 'another slot', 'a handle nobody gave'])(
     'a host that puts seqs and slots right itself lets the forged call through: %s',
     async (attack) => {
-      let lastSeq = 0
-      const lenient = (cage: Cage): Cage => {
-        let { onFrame } = cage
-        Object.defineProperty(cage, 'onFrame', {
-          get: () => (frame: Parameters<Cage['onFrame']>[0], segments: readonly string[]) =>
-            onFrame(
-              frame.t === 'call' ? { ...frame, slot: 1, seq: (lastSeq += 1), handle: 0 } : frame,
-              segments,
-            ),
-          set: (next: Cage['onFrame']) => {
-            onFrame = next
-          },
-        })
-        return cage
-      }
-      await using arena = new Arena(lenient)
+      await using arena = new Arena({ weaken: lenient })
       const { result, performed } = await arena.attacked(attack)
       expect(result.error?.code).toBe('LIMIT_DURATION')
       expect(performed).toHaveLength(1)
+    },
+  )
+
+  it.each(['an unknown type', 'malformed UTF-8'])(
+    'a host that heeds no breach lets the cage live to its deadline, and its audit names nothing: %s',
+    async (attack) => {
+      await using arena = new Arena({ weaken: unheeding })
+      const { result, records } = await arena.attacked(attack)
+      expect(result.error?.code).toBe('LIMIT_DURATION')
+      expect(records.filter(({ event }) => event === 'breach')).toEqual([])
     },
   )
 })

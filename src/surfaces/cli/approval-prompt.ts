@@ -55,7 +55,8 @@ const question = async (
   input: ReadStream,
 ): Promise<boolean | undefined> => {
   const show = (full: boolean): boolean => {
-    const { lines, wasCut } = renderTicket(ticket, terminal.err, Date.now(), { full })
+    const options = { full, columns: process.stderr.columns }
+    const { lines, wasCut } = renderTicket(ticket, terminal.err, Date.now(), options)
     process.stderr.write(`\n${lines.join('\n')}\n`)
     return wasCut
   }

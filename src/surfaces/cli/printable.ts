@@ -32,6 +32,30 @@ export const cut = (text: string, sizeMax: number): string => {
   return `${text.slice(0, sizeMax).replace(/[\ud800-\udbff]$/, '')}… [cut, ${text.length} characters in all]`
 }
 
+/** Cells that a character takes on a terminal, at most: what is not ASCII counts as two, for East Asian letters take as many. */
+const cellsOf = (character: string): number => (/^[ -~]$/.test(character) ? 1 : 2)
+
+/**
+ * Divides a printable text into rows of at most so many cells. Where a terminal breaks a long line itself, guest text decides
+ * what stands at the beginning of a row.
+ */
+export const wrapped = (text: string, cells: number): string[] => {
+  const rows: string[] = []
+  let row = ''
+  let taken = 0
+  for (const character of text) {
+    const more = cellsOf(character)
+    if (taken + more > cells && row !== '') {
+      rows.push(row)
+      row = ''
+      taken = 0
+    }
+    row += character
+    taken += more
+  }
+  return [...rows, row]
+}
+
 /** A text on one line of at most `sizeMax` characters, for cells of tables; the end is replaced by one `…`. */
 export const clip = (text: string, sizeMax: number): string => {
   const characters = [...text]

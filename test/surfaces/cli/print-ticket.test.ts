@@ -58,7 +58,7 @@ describe('a ticket at the terminal', () => {
 
   test('a key of the guest is as harmless as a value', () => {
     const lines = linesOf(ticketOf({ 'x\n└\u001b[2J': 1 }))
-    expect(lines.join('\n')).toContain('x\\n└\\u{1b}[2J = 1')
+    expect(lines.join('\n')).toContain('"x\\n└\\u001b[2J" = 1')
   })
 
   test('a long value is cut with a mark and its length, and said to be cut', () => {
