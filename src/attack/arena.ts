@@ -126,6 +126,7 @@ export class Arena implements AsyncDisposable {
     const records = await this.#recordsOf(results)
     const isIntact =
       setup.verifies === true ? (await this.#noting(this.#gate.audit.verify()))?.intact : undefined
+    const logLines = setup.verifies === true ? await this.#logLinesOf(results) : []
     this.#cages.end()
     this.#signal.throwIfAborted()
     const { reported, noted, atOnceMax, refunds, erased, asked } = this.#tools
@@ -148,7 +149,7 @@ export class Arena implements AsyncDisposable {
       requests: [...this.#site.requests],
       trapped: this.#site.trapped,
       pollution: this.#pollution(),
-      logLines: this.#newLogLines(),
+      logLines,
       ...(isIntact !== undefined && { isIntact }),
       ...(next !== undefined && { next }),
       ...(this.#thrown !== undefined && { thrown: this.#thrown }),
@@ -212,11 +213,25 @@ export class Arena implements AsyncDisposable {
     return records
   }
 
-  /** Lines of the audit log since they were asked for last. */
+  /** The log is written behind the runs: waits for the end of the last one, and for a while only. */
+  async #logLinesOf(results: readonly RunResult[]): Promise<string[]> {
+    const last = results.at(-1)?.runId ?? ''
+    const isEnd = (line: string): boolean => line.includes(last) && line.includes('"run.ended"')
+    const lines: string[] = []
+    for (let waitedMs = 0; waitedMs < GONE_MS_MAX; waitedMs += LOOK_MS) {
+      lines.push(...this.#newLogLines())
+      if (lines.some(isEnd)) break
+      await wait(LOOK_MS)
+    }
+    return lines
+  }
+
+  /** Whole lines of the audit log since they were asked for last. */
   #newLogLines(): string[] {
     const text = readFileSync(this.#auditLog).subarray(this.#logBytesRead)
-    this.#logBytesRead += text.length
-    return text.toString('utf8').split('\n').slice(0, -1)
+    const whole = text.subarray(0, text.lastIndexOf(10) + 1)
+    this.#logBytesRead += whole.length
+    return whole.toString('utf8').split('\n').slice(0, -1)
   }
 
   get #auditLog(): string {

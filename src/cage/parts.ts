@@ -80,8 +80,10 @@ const withoutModules = (): string[] =>
     (name) => `--no-experimental-${name}`,
   )
 
-type Fixed = Pick<CageParts, 'nodePath' | 'addon' | 'libraries' | 'isRoot' | 'canBeNobody' | 'withoutModules'>
+type Fixed = Pick<CageParts, 'nodePath' | 'addon' | 'libraries' | 'isRoot' | 'withoutModules'>
 let fixed: Fixed | undefined
+/** By entry. */
+const readableByNobody = new Map<string, boolean>()
 
 function gatherFixed(): Fixed {
   const [nodePath, addon] = [realpathSync(process.execPath), findAddon()]
@@ -91,7 +93,6 @@ function gatherFixed(): Fixed {
     libraries: findLibraries(),
     isRoot: process.getuid?.() === 0,
     withoutModules: withoutModules(),
-    canBeNobody: canBeNobody(nodePath, addon, bundled('main.mjs')),
   }
 }
 
@@ -104,5 +105,8 @@ export function gatherParts(
 ): Omit<CageParts, 'isJitless' | 'hasPermissions'> {
   if (!existsSync(entry)) throw failure('The entry of the cage is missing; run `npm run build`.')
   fixed ??= gatherFixed()
-  return { ...fixed, entry: realpathSync(entry) }
+  const file = realpathSync(entry)
+  const isReadable = readableByNobody.get(file) ?? canBeNobody(fixed.nodePath, fixed.addon, file)
+  readableByNobody.set(file, isReadable)
+  return { ...fixed, entry: file, canBeNobody: isReadable }
 }

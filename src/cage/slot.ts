@@ -153,7 +153,8 @@ export class Slot {
     if (this.#logBytes > logBytesMax) return
     if (text.length > LOG_LINE_SIZE_MAX + CUT_MARK.length || !LOG_LEVELS.includes(level as LogLevel))
       return this.#breach()
-    this.#logBytes += Buffer.byteLength(text)
+    // Each line costs something, the empty one too; the host counts the same.
+    this.#logBytes += Buffer.byteLength(text) + 1
     const isLast = this.#logBytes > logBytesMax
     this.#outbox.post({ t: 'log', slot, level: isLast ? 'warn' : (level as LogLevel) }, [
       isLast ? CUT_MARK : text,

@@ -56,6 +56,7 @@ export class Attempt {
   readonly #timers: RunTimers
   readonly #gone = new AbortController()
   #lastSeq = 0
+  #logBytes = 0
   #isOver = false
 
   constructor(setting: AttemptSetting) {
@@ -63,9 +64,7 @@ export class Attempt {
     this.#setting = setting
     this.#slot = lease.cage.open({
       onCall: (frame, args) => this.#onCall(frame, args),
-      onLog: (frame, text) => {
-        if (!this.#isOver) handlers.onLog(frame, text)
-      },
+      onLog: (frame, text) => this.#onLog(frame, text),
       onDone: (frame, text) => this.#onDone(frame, text),
       onLost: (loss) => this.#lose(loss),
       onBehind: () => {
@@ -76,7 +75,7 @@ export class Attempt {
     this.#timers = new RunTimers({
       onDue: (seq, delayMs) => handlers.onTimer(seq, delayMs),
       deliver: (seq, answer) => this.deliver(seq, answer),
-      onMalformed: () => this.#breach('a malformed timer'),
+      onForged: (reason) => this.#breach(reason),
     })
     this.#watch = watchLimits({
       policy: prepared.policy,
@@ -146,6 +145,15 @@ export class Attempt {
     // Money that the tool has computed away already is not there for the call.
     if (this.broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch.look()
     if (!this.#isOver) this.#setting.handlers.onCall({ seq, op, args, key }, this)
+  }
+
+  /** The cage was told how much may cross, counts as is counted here, and stops by itself: what comes after is a flood. */
+  #onLog(frame: LogFrame, text: string): void {
+    if (this.#isOver) return
+    if (this.#logBytes > this.#setting.prepared.policy.limits.maxLogBytes)
+      return this.#breach('more log than may cross')
+    this.#logBytes += Buffer.byteLength(text) + 1
+    this.#setting.handlers.onLog(frame, text)
   }
 
   #onDone(frame: DoneFrame, text: string): void {

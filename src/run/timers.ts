@@ -1,7 +1,5 @@
 import { TIMER_MS_MAX, TIMERS_MAX, TIMERS_WAITING_MAX } from '../../runtime/abi/crossing.ts'
-import { TIMER_OP } from '../../runtime/abi/ops.ts'
 import type { Answer } from '../broker/call.ts'
-import { toGuestError, TollgateError } from '../errors/tollgate-error.ts'
 
 /** What becomes of timers. */
 export type TimerHandlers = {
@@ -9,8 +7,8 @@ export type TimerHandlers = {
   onDue(seq: number, delayMs: number): void
   /** Hands the guest the outcome of call `seq`. */
   deliver(seq: number, answer: Answer): void
-  /** The arguments are none that a kernel sends. */
-  onMalformed(): void
+  /** No kernel sends this: it checks its arguments, and refuses one timer too many itself. */
+  onForged(reason: string): void
 }
 
 const NULL: Answer = { ok: true, json: 'null' }
@@ -25,12 +23,13 @@ export class RunTimers {
     this.#handlers = handlers
   }
 
-  /** Reads `{"delayMs":n}` and sets a timer, or refuses one too many with LIMIT_TIMERS. */
+  /** Reads `{"delayMs":n}` and sets a timer. */
   set(seq: number, args: string): void {
     const delayMs = readDelay(args)
-    if (delayMs === undefined) return this.#handlers.onMalformed()
+    if (delayMs === undefined) return this.#handlers.onForged('a malformed timer')
     this.#count += 1
-    if (this.#count > TIMERS_MAX || this.#waiting.size >= TIMERS_WAITING_MAX) return this.#refuse(seq)
+    if (this.#count > TIMERS_MAX || this.#waiting.size >= TIMERS_WAITING_MAX)
+      return this.#handlers.onForged('more timers than a kernel sets')
     const timer = setTimeout(() => {
       this.#waiting.delete(timer)
       this.#handlers.onDue(seq, delayMs)
@@ -42,12 +41,6 @@ export class RunTimers {
   clear(): void {
     for (const timer of this.#waiting) clearTimeout(timer)
     this.#waiting.clear()
-  }
-
-  #refuse(seq: number): void {
-    const facts = { gate: 'reserve', op: TIMER_OP } as const
-    const error = new TollgateError('LIMIT_TIMERS', 'The run set more timers than it may.', facts)
-    this.#handlers.deliver(seq, { ok: false, json: JSON.stringify(toGuestError(error.toRecord())) })
   }
 }
 

@@ -82,6 +82,8 @@ const BREACHES: Readonly<Record<string, readonly string[]>> = {
   'done: value too large': ['an endless value'],
   'done: error too large': ['an endless error'],
   'done: bad refusal': ['a refusal of call zero', 'a refusal of a fraction', 'a refusal that is no cause'],
+  'more log than may cross': ['a flood of log', 'a flood of empty lines'],
+  'more timers than a kernel sets': ['a flood of timers'],
   'The cage does not read.': ['deaf ears'],
 }
 const breaches = Object.entries(BREACHES).flatMap(([reason, attacks]) =>

@@ -190,6 +190,21 @@ const ATTACKS = {
     write(lengths)
     for (;;) write(Buffer.alloc(1))
   },
+  'a flood of log': () => {
+    const lines = Buffer.concat(
+      Array.from({ length: 1_000 }, () => raw({ t: 'log', slot: 1, level: 'info' }, ['x'])),
+    )
+    for (;;) write(lines)
+  },
+  'a flood of empty lines': () => {
+    const lines = Buffer.concat(
+      Array.from({ length: 1_000 }, () => raw({ t: 'log', slot: 1, level: 'info' }, [''])),
+    )
+    for (;;) write(lines)
+  },
+  'a flood of timers': () => {
+    for (let seq = 1; ; seq += 1) call(seq, { op: 'timer.set' }, '{"delayMs":100000}')
+  },
   'a flood of calls': () => {
     for (let seq = 1; seq <= 1_000_000; seq += 1) call(seq)
   },
