@@ -44,7 +44,13 @@ export type DeliverFrame = { t: 'deliver'; slot: number; seq: number; ok: boolea
 /** Host → cage: dispose of the slot's isolate. */
 export type StopFrame = { t: 'stop'; slot: number }
 
-export type HostFrame = HelloFrame | StartFrame | DeliverFrame | StopFrame
+/**
+ * Host → cage: no run is there; make ready for the next one. Not answered. The cage does not do it by itself: woken by a reply, the
+ * host may be given the processor that the cage is on, and would wait until the cage has done.
+ */
+export type PrepareFrame = { t: 'prepare' }
+
+export type HostFrame = HelloFrame | StartFrame | DeliverFrame | StopFrame | PrepareFrame
 
 /** Cage → host: the answer to `hello`. */
 export type ReadyFrame = { t: 'ready'; v: number }

@@ -23,28 +23,30 @@ export class Loop {
     this.#spares = new Spares((memoryMb) => new GuestIsolate(memoryMb, code, guard))
   }
 
-  /** Acts on the frames of one read, writes what came of it, and only then prepares for the next run. */
+  /** Acts on the frames of one read, and writes what came of it. */
   turn(frames: readonly ReadFrame[]): void {
     let lastSlot: number | undefined
     for (const { header, segments } of frames) {
       const frame = header as HostFrame
-      const slot = frame.t === 'hello' ? undefined : frame.slot
+      const slot = 'slot' in frame ? frame.slot : undefined
       // What one run has to say does not wait until another has computed.
       if (slot !== lastSlot) this.#outbox.flush()
       lastSlot = slot
       this.#act(frame, segments)
     }
     this.#outbox.flush()
-    if (this.#slots.size === 0) this.#spares.refill()
   }
 
-  /** The host is trusted: its frames are bounded by the reader and not judged again. Each is answered, so that it knows who computes. */
+  /** The host is trusted: its frames are bounded by the reader and not judged again. Each that a run may compute for is answered, so that the host knows who computes. */
   #act(frame: HostFrame, segments: readonly string[]): void {
     const [first = '', second = '', third = ''] = segments
     switch (frame.t) {
       case 'hello':
         this.#spares.expect(frame.memoryMb)
         return this.#outbox.post({ t: 'ready', v: FRAME_VERSION }, [])
+      case 'prepare':
+        if (this.#slots.size === 0) this.#spares.refill()
+        return
       case 'start':
         if (frame.same !== true) this.#deployment = { manifest: first, program: second }
         this.#start(frame, third)

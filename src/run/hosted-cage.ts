@@ -184,8 +184,12 @@ export class HostedCage {
     this.#runs -= 1
     if (this.#runs > 0) return
     this.restingSinceMs = performance.now()
-    if (this.#isRetired) this.kill()
-    else this.#cage.setIdle(true)
+    if (this.#isRetired) return this.kill()
+    this.#cage.setIdle(true)
+    // Later, so that whoever waits for the result has it, and may begin the next run at once.
+    setImmediate(() => {
+      if (this.#runs === 0 && this.isReady && !this.#isLost) this.#cage.send({ t: 'prepare' })
+    })
   }
 
   /** Opens the slot of a run; the cage must be ready. */
