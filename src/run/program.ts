@@ -12,9 +12,14 @@ export type Program = { readonly digest: string } & (
   { readonly module: string } | { readonly fault: TollgateError }
 )
 
-/** Programs that were made lately, by digest of the source and what surrounds it. */
+/** Programs that were made lately, by their source; the engine remembers the hash of a text, so a known one costs no SHA-256. */
 const MADE_MAX = 64
-const made = new Map<string, Program>()
+type Made = {
+  readonly program: Program
+  readonly isScript: boolean
+  readonly capabilities: readonly string[]
+}
+const made = new Map<string, Made>()
 
 await init()
 
@@ -71,15 +76,15 @@ function make({ source, isScript }: ToolSource, digest: string, capabilities: re
  * TypeScript loses its types in place, so lines and columns stay. Throws CONFIG_USAGE for a source that is too large.
  */
 export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program {
-  if (Buffer.byteLength(tool.source) > PROGRAM_BYTES_MAX) {
+  const { source, isScript } = tool
+  const known = made.get(source)
+  if (known?.isScript === isScript && known.capabilities === capabilities) return known.program
+  if (Buffer.byteLength(source) > PROGRAM_BYTES_MAX) {
     throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
   }
-  const digest = digestOf(tool.source)
-  const key = `${digest} ${String(tool.isScript)} ${capabilities.join(' ')}`
-  const known = made.get(key)
-  if (known !== undefined) return known
-  const program = make(tool, digest, capabilities)
-  made.set(key, program)
+  const program = make(tool, digestOf(source), capabilities)
+  made.delete(source)
+  made.set(source, { program, isScript, capabilities })
   const [oldest] = made.keys()
   if (made.size > MADE_MAX && oldest !== undefined) made.delete(oldest)
   return program
