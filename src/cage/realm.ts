@@ -117,7 +117,8 @@ export class GuestRealm {
 
   /**
    * Compiles the tool and makes its capabilities; no guest code runs. May be done ahead, and again for another tool as long as
-   * none has run here. Afterwards each run of the tool needs it once, and it only makes the capabilities anew.
+   * none has run here. Afterwards each run of the tool needs it once, and it only makes the capabilities anew. The engine takes
+   * cached code for a module, but gains nothing by it (2.65 ms for 100 KB either way): hence ahead.
    * `segmentMs` bounds this and each later stretch.
    */
   ready(deployment: Deployment, segmentMs: number): SegmentEnd {

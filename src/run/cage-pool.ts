@@ -8,8 +8,8 @@ import { untilAborted } from './until-aborted.ts'
 export type CagePoolSetting = {
   /** Starts the process of a cage. */
   launch(isStrict: boolean): Cage
-  /** Cages kept started and unbound. */
-  readonly sparesMax: number
+  /** Cages kept started and unbound; while strangers find none, more for a time. */
+  readonly sparesMin: number
   /** Runs that go on at once; more wait. */
   readonly runsMax: number
   /** Memory that all runs together may come to use; runs that would pass it wait. */
@@ -45,6 +45,12 @@ const RUNS_SERVED_MAX = 5_000
 /** And when its runs left so much resident: the next are measured from there, so what stays would add up. */
 const IDLE_RESIDENT_BYTES_MAX = 160 * 1024 * 1024
 const MEMORY_MB_DEFAULT = 64
+/** Each run that found no spare has one more kept for so long. */
+const STRANGERS_REMEMBERED_MS = 10_000
+const SPARES_MAX = 8
+/** Resident size of a spare, and the share of all memory that spares may have. */
+const SPARE_MB = 64
+const SPARES_SHARE = 1 / 8
 /** Runs that share a cage: while one waits for the host, another computes. */
 const RUNS_PER_CAGE_MAX = 32
 const WAITING_MAX = 10_000
@@ -62,6 +68,9 @@ class Pool implements CagePool {
   readonly #setting: CagePoolSetting
   readonly #all = new Set<HostedCage>()
   readonly #admission: Admission
+  /** When a run found no spare, oldest first, in milliseconds of `performance.now()`. */
+  #coldStartsMs: number[] = []
+  #forgetting: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(setting: CagePoolSetting) {
@@ -108,6 +117,7 @@ class Pool implements CagePool {
   async close(): Promise<void> {
     this.#isClosed = true
     openPools.delete(this)
+    clearTimeout(this.#forgetting)
     for (const cage of this.#all) cage.setIdle(false)
     this.killAll()
     await Promise.all([...this.#all].map(({ exited }) => exited))
@@ -124,11 +134,10 @@ class Pool implements CagePool {
     )
     const needsOwn = demand.isExclusive || own.length < coresMax
     const free = own.findLast(({ runs }) => runs === 0) ?? (needsOwn ? this.#spareFor(demand) : undefined)
-    const cage =
-      free ??
-      (demand.isExclusive ? undefined : shareable(own)) ??
-      this.#launch(demand.memoryMb, demand.isStrict)
-    return this.#bind(cage, demand)
+    const warm = free ?? (demand.isExclusive ? undefined : shareable(own))
+    if (warm !== undefined) return this.#bind(warm, demand)
+    if (!demand.isStrict) this.#coldStartsMs.push(performance.now())
+    return this.#bind(this.#launch(demand.memoryMb, demand.isStrict), demand)
   }
 
   #bind(cage: HostedCage, { principal, policyDigest, isExclusive }: CageDemand): HostedCage {
@@ -164,14 +173,36 @@ class Pool implements CagePool {
   #refillSoon(): void {
     setImmediate(() => {
       if (this.#isClosed) return
-      const spares = this.#open().filter(({ binding }) => binding === undefined).length
+      const spares = this.#open().filter(({ binding }) => binding === undefined)
+      const wanted = this.#sparesWanted()
+      for (const spare of spares.slice(wanted)) spare.kill()
       try {
-        for (let n = spares; n < this.#setting.sparesMax; n += 1)
-          this.#launch(MEMORY_MB_DEFAULT, false).setIdle(true)
+        for (let n = spares.length; n < wanted; n += 1) this.#launch(MEMORY_MB_DEFAULT, false).setIdle(true)
       } catch {
         // A cage that cannot be started is reported to the run that needs one.
       }
     })
+  }
+
+  /** As many as the last seconds would have needed, within the share of memory that spares may have. */
+  #sparesWanted(): number {
+    const { sparesMin, memoryMbMax } = this.#setting
+    if (sparesMin === 0) return 0
+    const sinceMs = performance.now() - STRANGERS_REMEMBERED_MS
+    this.#coldStartsMs = this.#coldStartsMs.filter((atMs) => atMs > sinceMs).slice(-SPARES_MAX)
+    const cold = this.#coldStartsMs.length
+    if (cold === 0) return sparesMin
+    this.#forgetLater()
+    const affordable = Math.floor((memoryMbMax * SPARES_SHARE) / SPARE_MB)
+    return Math.max(sparesMin, Math.min(sparesMin + cold, affordable, SPARES_MAX))
+  }
+
+  /** Looks again when strangers are forgotten, in case that no run ends before. */
+  #forgetLater(): void {
+    this.#forgetting ??= setTimeout(() => {
+      this.#forgetting = undefined
+      this.#refillSoon()
+    }, STRANGERS_REMEMBERED_MS).unref()
   }
 
   /** Lets go of free cages that are not worth keeping: worn out, grown, or more than the cores can use. */

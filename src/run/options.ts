@@ -20,7 +20,7 @@ export type TollgateOptions = {
   auditLog?: string
   /** Replaces single powers (the resolver, the dialler, the clock), for embedders with their own DNS and for tests. */
   powers?: Partial<Powers>
-  /** Cages kept started and unbound. Default 1. */
+  /** Cages kept started and unbound; while runs find none, up to 8 for some seconds. 0 keeps none ever. Default 1. */
   spareCages?: number
   /** Runs that go on at once; more wait, principals in turn. Default 64. */
   concurrentRunsMax?: number

@@ -96,7 +96,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
     buffer: openJournalBuffer(store.journal, onKept),
     pool: openCagePool({
       launch: (isStrict) => powers.launchCage(isStrict),
-      sparesMax: spareCages,
+      sparesMin: spareCages,
       runsMax: concurrentRunsMax,
       memoryMbMax,
     }),

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import { TollgateError, type RunOptions, type RunResult, type Tollgate } from '../../src/index.ts'
@@ -59,6 +60,25 @@ describe('a cage', () => {
     }
     expect(launcher.cages.length).toBe(1 + strangers)
     await gate.close()
+  })
+
+  it('is kept ready for strangers: one as a rule, more while some find none, within the memory', async () => {
+    const started = async (options: object): Promise<number> => {
+      const { gate, launcher } = await open(options)
+      const strangers = Array.from({ length: 3 }, (_, n) => ({ ...ONE, principal: `stranger ${n}` }))
+      await Promise.all(strangers.map((one) => gate.run(one)))
+      let before = -1
+      // Until no more are started.
+      while (before < launcher.cages.length) {
+        before = launcher.cages.length
+        await sleep(300)
+      }
+      await gate.close()
+      return before - strangers.length
+    }
+    expect(await started({ spareCages: 1 })).toBeGreaterThan(1)
+    expect(await started({ spareCages: 1, memoryMbMax: 512 })).toBe(1)
+    expect(await started({ spareCages: 0 })).toBe(0)
   })
 
   it.each([
