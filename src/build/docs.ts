@@ -5,7 +5,7 @@ import { commandReference } from './docs-commands.ts'
 import { errorReference } from './docs-errors.ts'
 import { policyReference } from './docs-policy.ts'
 import { fillSections } from './docs-sections.ts'
-import { soakFigures } from './docs-soak.ts'
+import { soakFigures, speedFigures } from './docs-figures.ts'
 
 const path = join(import.meta.dirname, '..', '..', 'README.md')
 const standing = readFileSync(path, 'utf8')
@@ -13,8 +13,8 @@ const generated = fillSections(standing, {
   commands: commandReference(),
   errors: errorReference(),
   policy: policyReference(),
-  // Figures stand where the README has a place for them.
-  ...(standing.includes('<!-- generated: soak -->') && { soak: soakFigures() }),
+  soak: soakFigures(),
+  speed: speedFigures(),
 })
 
 if (!process.argv.includes('--check')) writeFileSync(path, generated)

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
 import { REUSES, type Reuse } from '../../runtime/abi/frames.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
-import { canonicalJson, isShallow } from '../canonical/canonical-json.ts'
+import { assertJson, canonicalJson, isShallow } from '../canonical/canonical-json.ts'
 import type { ResolvedSecret } from '../capabilities/capability.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { bestTier } from '../cage/probe.ts'
@@ -93,15 +93,16 @@ async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
   }
 }
 
-/** The input as the guest gets it, and in canonical form for the digest. Throws CONFIG_INPUT_INVALID. */
-function writeInput(input: unknown = null): { readonly json: string; readonly canonical: string } {
+/** The input as the guest gets it. Throws CONFIG_INPUT_INVALID. */
+function writeInput(input: unknown = null): string {
   const refuse = (problem: string, cause?: unknown): never => {
     throw new TollgateError('CONFIG_INPUT_INVALID', `The input ${problem}.`, { cause })
   }
   if (!isShallow(input, JSON_DEPTH_MAX)) return refuse(`is nested deeper than ${JSON_DEPTH_MAX} levels`)
   try {
-    const canonical = canonicalJson(input)
-    if (Buffer.byteLength(canonical) <= INPUT_BYTES_MAX) return { json: JSON.stringify(input), canonical }
+    assertJson(input)
+    const json = JSON.stringify(input)
+    if (Buffer.byteLength(json) <= INPUT_BYTES_MAX) return json
   } catch (cause) {
     return refuse(`is not JSON data: ${(cause as Error).message}`, cause)
   }
@@ -135,22 +136,22 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
   const policy = await setting.compile(options.policy)
   bestTier(policy.security.minTier)
   const program = makeProgram(await readTool(options), setting.capabilityNames)
-  const input = writeInput(options.input)
+  const inputJson = writeInput(options.input)
+  // Only a key must know that two inputs mean the same; without one the text itself will do.
+  const inputDigest = sha256(idempotencyKey === undefined ? inputJson : canonicalJson(options.input ?? null))
   return {
     principal,
     task,
     policy,
     program,
-    inputJson: input.json,
+    inputJson,
     idempotencyKey,
     priority,
     reuse,
     signal,
     onEvent,
     approve,
-    requestDigest: sha256(
-      canonicalJson({ tool: program.digest, policy: policy.digest, input: sha256(input.canonical) }),
-    ),
+    requestDigest: sha256(canonicalJson({ tool: program.digest, policy: policy.digest, input: inputDigest })),
     secrets: resolveSecrets(policy, setting.env),
   }
 }

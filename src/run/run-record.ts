@@ -6,7 +6,7 @@ import type { RunResult } from './result.ts'
 /** The first record of a run: what is run, for whom, under which policy, with which input. */
 export function recordStart(journal: Journal, task: string, prepared: PreparedRun): EventRow {
   const { policy, program, principal, inputJson, reuse } = prepared
-  const event = JSON.stringify({ input: JSON.parse(inputJson) as unknown, engine: process.versions.v8 })
+  const event = `{"input":${inputJson},"engine":${JSON.stringify(process.versions.v8)}}`
   return journal.compose('run.started', event, {
     principal,
     task,

@@ -1,5 +1,5 @@
 import { EFFECTS, type Effect } from '../../../runtime/abi/ops.ts'
-import { canonicalJson, deepFreeze } from '../../canonical/canonical-json.ts'
+import { deepFreeze, frozenCopy } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Category, GrantEnvironment, Judgement, Quota } from '../capability.ts'
 import { argumentsOf, type HostTool } from './define-tool.ts'
@@ -134,10 +134,7 @@ export function judgeTool(compiled: CompiledTool, args: unknown): Judgement {
 /** What will be performed, as JSON data: the arguments as the tool's own schema made them. */
 function frozenRequest(tool: HostTool, args: unknown): unknown {
   try {
-    return deepFreeze({
-      tool: tool.name,
-      arguments: JSON.parse(canonicalJson(args ?? null)) as unknown,
-    })
+    return Object.freeze({ tool: tool.name, arguments: frozenCopy(args ?? null) })
   } catch (cause) {
     throw new TollgateError(
       'CONFIG_USAGE',
