@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { LogFrame } from '../../runtime/abi/frames.ts'
 import { createRedactor, type Redactor } from '../audit/redact.ts'
 import { mediate } from '../broker/broker.ts'
@@ -17,6 +16,7 @@ import type { PreparedRun } from './prepare.ts'
 import type { RunEvent, RunResult } from './result.ts'
 import { openBrokerRun, type BrokerParts } from './run-broker.ts'
 import { RunDrivers } from './run-drivers.ts'
+import { newRunId } from './run-id.ts'
 import { endingOfLoss, failedBy, type Ending } from './run-ending.ts'
 import { RunLogs } from './run-logs.ts'
 import { recordEnd, recordStart } from './run-record.ts'
@@ -40,7 +40,7 @@ const OVER = new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it bega
  * The first cause that ends the guest is the ending; everything later is ignored.
  */
 export class Run {
-  readonly runId = `run_${randomUUID()}`
+  readonly runId = newRunId(Date.now())
   readonly #prepared: PreparedRun
   readonly #setting: RunSetting
   readonly #redactor: Redactor
