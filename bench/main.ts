@@ -39,7 +39,7 @@ type AnsweredWithAims = Answered & { readonly aims: readonly Aim[] }
 
 /** A quick run takes less than a minute, also where everything takes longer than here. */
 const QUICK_MS = 36_000
-const WHOLE_MS = 60 * 60_000
+const WHOLE_MINUTES = '60'
 /** Who is asked when time is short: what Node has built in, and the engine by itself. */
 const QUICK_RIVALS = ['Tollgate', 'isolated-vm', 'node:vm', 'worker_threads', 'child_process fork']
 const EXIT_USAGE = 2
@@ -50,6 +50,7 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   quick: { type: 'boolean', default: false },
   force: { type: 'boolean', default: false },
+  minutes: { type: 'string', default: WHOLE_MINUTES },
   'no-rivals': { type: 'boolean', default: false },
   rival: { type: 'string', multiple: true, default: [] as string[] },
 } as const
@@ -117,6 +118,8 @@ if (unknown.length > 0) {
   const questions = QUESTIONS.map(({ name }) => name).join(', ')
   stop(EXIT_USAGE, `No such question or rival: ${unknown.join(', ')}.`, `Questions are: ${questions}.`)
 }
+const minutes = Number(values.minutes)
+if (!(minutes > 0)) stop(EXIT_USAGE, `--minutes ${values.minutes} is no number above 0.`, 'Try --minutes 20.')
 const isEverything = positionals.length === 0 && values.rival.length === 0
 const asked = QUESTIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 
@@ -126,7 +129,7 @@ if (whyNot !== undefined) refuse(whyNot)
 const contenders = await gatherContenders()
 const whom = whoIsAsked(contenders)
 const startMs = performance.now()
-const shareMs = (values.quick ? QUICK_MS : WHOLE_MS) / asked.length
+const shareMs = (values.quick ? QUICK_MS : minutes * 60_000) / asked.length
 
 /** A question that was disturbed is asked once more, where there is time for it. */
 const ask = async (question: Question, untilMs: number, isLast: boolean): Promise<AnsweredWithAims> => {

@@ -7,7 +7,7 @@ import { TollgateError } from '../../index.ts'
 import { acting, withExample, type Invocation } from './command.ts'
 import { exitOfCode } from './exit-code.ts'
 
-type Choices = { quick?: true; force?: true; rivals: boolean; rival?: string[] }
+type Choices = { quick?: true; force?: true; minutes?: string; rivals: boolean; rival?: string[] }
 
 const collect = (name: string, before: string[] = []): string[] => [...before, name]
 
@@ -39,19 +39,24 @@ export const addBenchCommand = (program: Command, invocation: Invocation): void 
     )
     .option('--quick', 'answer within a minute, without the rivals that have to be installed')
     .option('--force', 'measure although the machine is busy')
+    .option('--minutes <n>', 'give the rivals no more turns after so long; 60 by default')
     .option('--no-rivals', 'leave out the rivals that have to be installed')
     .option('--rival <name>', 'ask only this rival; may be repeated', collect)
     .action(
-      acting(invocation, async (questions: string[], { quick, force, rivals, rival = [] }: Choices) => {
-        const flags = [
-          ...(invocation.terminal.json ? ['--json'] : []),
-          ...(quick ? ['--quick'] : []),
-          ...(force ? ['--force'] : []),
-          ...(rivals ? [] : ['--no-rivals']),
-          ...rival.map((name) => `--rival=${name}`),
-        ]
-        return await measure([...flags, ...questions])
-      }),
+      acting(
+        invocation,
+        async (questions: string[], { quick, force, minutes, rivals, rival = [] }: Choices) => {
+          const flags = [
+            ...(invocation.terminal.json ? ['--json'] : []),
+            ...(quick ? ['--quick'] : []),
+            ...(force ? ['--force'] : []),
+            ...(minutes === undefined ? [] : [`--minutes=${minutes}`]),
+            ...(rivals ? [] : ['--no-rivals']),
+            ...rival.map((name) => `--rival=${name}`),
+          ]
+          return await measure([...flags, ...questions])
+        },
+      ),
     )
   withExample(bench, 'tollgate bench --quick --json')
 }
