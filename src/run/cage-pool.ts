@@ -78,7 +78,8 @@ class Pool implements CagePool {
     this.#setting = setting
     this.#admission = new Admission({ runsMax, memoryMbMax, waitingMax: WAITING_MAX })
     openPools.add(this)
-    this.#refillSoon()
+    // At once: the first run finds it under way, instead of starting one more beside it.
+    this.#refill()
   }
 
   /** Ends every process at once. */
@@ -171,17 +172,19 @@ class Pool implements CagePool {
 
   /** Spares hide the start of a process; they are refilled when a run is over, never between a request and its reply. */
   #refillSoon(): void {
-    setImmediate(() => {
-      if (this.#isClosed) return
-      const spares = this.#open().filter(({ binding }) => binding === undefined)
-      const wanted = this.#sparesWanted()
-      for (const spare of spares.slice(wanted)) spare.kill()
-      try {
-        for (let n = spares.length; n < wanted; n += 1) this.#launch(MEMORY_MB_DEFAULT, false).setIdle(true)
-      } catch {
-        // A cage that cannot be started is reported to the run that needs one.
-      }
-    })
+    setImmediate(() => this.#refill())
+  }
+
+  #refill(): void {
+    if (this.#isClosed) return
+    const spares = this.#open().filter(({ binding }) => binding === undefined)
+    const wanted = this.#sparesWanted()
+    for (const spare of spares.slice(wanted)) spare.kill()
+    try {
+      for (let n = spares.length; n < wanted; n += 1) this.#launch(MEMORY_MB_DEFAULT, false).setIdle(true)
+    } catch {
+      // A cage that cannot be started is reported to the run that needs one.
+    }
   }
 
   /** As many as the last seconds would have needed, within the share of memory that spares may have. */
