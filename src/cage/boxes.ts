@@ -13,7 +13,7 @@ export type CageParts = {
   /** The host runs as root, so rights must be taken away that others never had. */
   readonly isRoot: boolean
   /** The host is root, and everything that a cage needs can be read by uid 65534: then that is who it runs as. */
-  readonly canBeNobody: boolean
+  readonly canBeNobody: () => boolean
   /** Flags of this Node that take away modules which its permission model does not hold back, or not for long. */
   readonly withoutModules: readonly string[]
   /** Node's own permission model stands before the box; without it an attack meets the box alone. */
@@ -85,7 +85,7 @@ function process(parts: CageParts): Box {
     args: [
       ...noNewRights,
       ...(parts.isRoot ? NO_CAPABILITIES : []),
-      ...(parts.canBeNobody ? AS_NOBODY : []),
+      ...(parts.canBeNobody() ? AS_NOBODY : []),
       prlimit,
       ...rlimits,
       ...nodeCommand(parts, parts),

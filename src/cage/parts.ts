@@ -104,9 +104,13 @@ export function gatherParts(
   entry: string = bundled('main.mjs'),
 ): Omit<CageParts, 'isJitless' | 'hasPermissions'> {
   if (!existsSync(entry)) throw failure('The entry of the cage is missing; run `npm run build`.')
-  fixed ??= gatherFixed()
+  const { nodePath, addon } = (fixed ??= gatherFixed())
   const file = realpathSync(entry)
-  const isReadable = readableByNobody.get(file) ?? canBeNobody(fixed.nodePath, fixed.addon, file)
-  readableByNobody.set(file, isReadable)
+  // Only T1 asks, and asking starts a process.
+  const isReadable = (): boolean => {
+    const known = readableByNobody.get(file) ?? canBeNobody(nodePath, addon, file)
+    readableByNobody.set(file, known)
+    return known
+  }
   return { ...fixed, entry: file, canBeNobody: isReadable }
 }

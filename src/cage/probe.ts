@@ -89,7 +89,7 @@ function outerBox(): string | undefined {
 /** What somebody should know of a tier that can be had here. */
 function factsOf(tier: Tier, { isRoot, canBeNobody }: CageParts): string[] {
   if (!isRoot || tier === 'T3') return []
-  if (tier === 'T1' && canBeNobody) return ['started by root, a cage runs as uid 65534']
+  if (tier === 'T1' && canBeNobody()) return ['started by root, a cage runs as uid 65534']
   return ['the host is root, and so is whoever takes a cage over: start Tollgate as an ordinary user']
 }
 
