@@ -21,6 +21,7 @@ const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp } as unknown as Readonl
 
 let native: Send
 let door: Door
+let restartConsole: () => void
 let restartTimers: () => void
 let clock: Clock
 let reseed: Reseed
@@ -43,7 +44,8 @@ export const open: KernelExports['open'] = (send: Send) => {
   native = send
   const log: Door['log'] = (level, text) => door.log(level, text)
   const control: Door['control'] = (op, args, settle) => door.control(op, args, settle)
-  const report = installConsole(log, clock.now)
+  const { report, restart } = installConsole(log, clock.now)
+  restartConsole = restart
   restartTimers = installTimers(control, report)
 }
 
@@ -51,6 +53,7 @@ export const open: KernelExports['open'] = (send: Send) => {
 export const grow: KernelExports['grow'] = (manifest, namesTemporal) => {
   clock.settleTemporal(namesTemporal)
   door = openDoor(native)
+  restartConsole()
   restartTimers()
   const { stubs } = JSONParse(manifest) as StubManifest
   capabilities = growStubs(door, stubs, SUGARS)

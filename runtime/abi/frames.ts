@@ -45,7 +45,7 @@ export type DeliverFrame = { t: 'deliver'; slot: number; seq: number; ok: boolea
 export type StopFrame = { t: 'stop'; slot: number }
 
 /**
- * Host → cage: no run is there; make ready for the next one. Not answered. The cage does not do it by itself: woken by a reply, the
+ * Host → cage: no run is there; make ready for the next one. The cage does not do it by itself: woken by a reply, the
  * host may be given the processor that the cage is on, and would wait until the cage has done.
  */
 export type PrepareFrame = { t: 'prepare' }
@@ -93,7 +93,7 @@ export type Fault = (typeof FAULTS)[number]
  */
 export type DoneFrame = { t: 'done'; slot: number; ok: boolean; fault?: Fault; refused?: number }
 
-/** Cage → host: the oldest frame that was not answered yet (start, deliver or stop) has been acted on; no guest computes for it any more. */
+/** Cage → host: the oldest frame that was not answered yet (start, deliver, stop or prepare) has been acted on; no guest computes for it any more. */
 export type TurnFrame = { t: 'turn' }
 
 export type CageFrame = ReadyFrame | TurnFrame | CallFrame | LogFrame | DoneFrame

@@ -50,6 +50,11 @@ const makeTallies = (write: (level: LogLevel, parts: readonly unknown[]) => void
     if (ends) delete starts[name]
   }
   return {
+    restart: (): void => {
+      counts = ObjectCreate(null) as Record<string, number>
+      starts = ObjectCreate(null) as Record<string, number>
+      labels = 0
+    },
     count: (label?: unknown): void => {
       const name = labelOf(label)
       if (counts[name] === undefined) remember()
@@ -68,9 +73,11 @@ const makeTallies = (write: (level: LogLevel, parts: readonly unknown[]) => void
 
 /** What stands outside the guest's own console, for the kernel to say something in the guest's log. */
 export type Report = (error: unknown) => void
+/** What the kernel keeps of the console: its own way to write, and how to make it ready for another run. */
+export type ConsoleControls = { readonly report: Report; readonly restart: () => void }
 
 /** Replaces the engine's console by one whose lines go through the door. Its methods never throw. */
-export const installConsole = (log: Door['log'], nowMs: () => number): Report => {
+export const installConsole = (log: Door['log'], nowMs: () => number): ConsoleControls => {
   let depth = 0
   const write = (level: LogLevel, parts: readonly unknown[]): void => {
     let indent = ''
@@ -82,7 +89,7 @@ export const installConsole = (log: Door['log'], nowMs: () => number): Report =>
     if (parts.length > 0) write('info', parts)
     if (depth < DEPTH_MAX) depth += 1
   }
-  const { count, countReset, time, timeLog, timeEnd } = makeTallies(write, nowMs)
+  const { restart, count, countReset, time, timeLog, timeEnd } = makeTallies(write, nowMs)
   const console = {
     log: info,
     info,
@@ -109,5 +116,11 @@ export const installConsole = (log: Door['log'], nowMs: () => number): Report =>
     timeEnd,
   }
   define(GLOBAL, 'console', console)
-  return (error) => log('error', cut(`Uncaught in a callback: ${lineOf([error])}`))
+  return {
+    report: (error) => log('error', cut(`Uncaught in a callback: ${lineOf([error])}`)),
+    restart: () => {
+      depth = 0
+      restart()
+    },
+  }
 }

@@ -18,7 +18,9 @@ type Run = {
  * Recomputes every chain of the store, one run after the other, and names the first position that does not fit. It proves
  * consistency: someone who can rewrite the whole state can forge it, unless heads are anchored elsewhere (SOUNDNESS 23).
  */
-export function verifyAudit(store: Store): AuditVerdict {
+export const verifyAudit = (store: Store): AuditVerdict => store.snapshot(() => verify(store))
+
+function verify(store: Store): AuditVerdict {
   const links = store.journal.links()
   const runs = new Map<string, Run>()
   let records = 0

@@ -56,7 +56,11 @@ export class GuestIsolate implements Home {
   }
 
   get isWorn(): boolean {
-    return this.#isolate.isDisposed || this.#realmsMade >= REALMS_MAX
+    return this.isDisposed || this.#realmsMade >= REALMS_MAX
+  }
+
+  get isDisposed(): boolean {
+    return this.#isolate.isDisposed
   }
 
   makeRealm(): GuestRealm {
@@ -65,6 +69,6 @@ export class GuestIsolate implements Home {
   }
 
   dispose(): void {
-    if (!this.#isolate.isDisposed) this.#isolate.dispose()
+    if (!this.isDisposed) this.#isolate.dispose()
   }
 }

@@ -46,7 +46,7 @@ export class Loop {
         return this.#outbox.post({ t: 'ready', v: FRAME_VERSION }, [])
       case 'prepare':
         if (this.#slots.size === 0) this.#spares.refill()
-        return
+        return this.#outbox.post({ t: 'turn' }, [])
       case 'start':
         if (frame.same !== true) this.#deployment = { manifest: first, program: second }
         this.#start(frame, third)

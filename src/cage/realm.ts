@@ -27,6 +27,8 @@ export interface Home {
   readonly isUsed: boolean
   /** It should make no further realm. */
   readonly isWorn: boolean
+  /** It was given back, or the engine ended it for its memory. */
+  readonly isDisposed: boolean
   makeRealm(): GuestRealm
   /** Frees the isolate. From within a callback it also stops the guest's code; safe to repeat. */
   dispose(): void
@@ -41,8 +43,6 @@ const KERNEL_MODULE = `export const { open, grow, prepare, loaded, begin, delive
 const ENTRY_MODULE = "import * as tool from 'tool'; import { loaded } from 'kernel'; loaded(tool)"
 /** A module that fails as the tool's module has failed; while that still runs, it only waits. */
 const PROBE_MODULE = "import 'tool'"
-/** What a guest may still do after it has said its value. */
-const REST_MS = 20
 const TIMED_OUT = 'Script execution timed out.'
 const OUT_OF_MEMORY = /due to memory limit$|^Array buffer allocation failed$/
 
@@ -96,8 +96,11 @@ export class GuestRealm {
   }
 
   #export<Name extends keyof KernelExports>(name: Name): ivm.Reference<KernelExports[Name]> {
+    // Each reading makes a reference anew, and one that is not released keeps the whole realm.
     const namespace = this.#kernel.namespace as ivm.Reference<KernelExports>
-    return namespace.getSync<{ reference: true }, Name>(name, { reference: true })
+    const found = namespace.getSync<{ reference: true }, Name>(name, { reference: true })
+    namespace.release()
+    return found
   }
 
   /** What it was readied for last. */
@@ -125,6 +128,8 @@ export class GuestRealm {
     this.#segmentMs = segmentMs
     if (!isSame(this.#deployment, deployment)) {
       const compiled = this.#segment(() => {
+        this.#tool?.release()
+        this.#tool = undefined
         this.#tool = this.#engine.compileModuleSync(deployment.program, { filename: TOOL_FILE })
       })
       if (compiled.end !== 'ended') return compiled
@@ -135,10 +140,11 @@ export class GuestRealm {
     const grown = this.#segment(() =>
       this.#calls.grow.applySync(undefined, [deployment.manifest, namesTemporal(deployment)]),
     )
-    // A manifest is the host's own.
-    if (grown.end === 'threw') throw grown.error
     this.#isGrown = grown.end === 'ended'
-    return grown
+    // A manifest is the host's own, so only an isolate that is gone can fail here.
+    if (grown.end !== 'threw') return grown
+    if (this.home.isDisposed) return { end: 'memory' }
+    throw grown.error
   }
 
   /** Sets clock, random numbers and input of a run. */
@@ -156,9 +162,14 @@ export class GuestRealm {
   probe(): SegmentEnd {
     // The engine reports one promise that was left rejected, and only once. What is left of earlier ones is taken out first.
     this.#segment(() => void this.#context.evalSync('', { timeout: this.#segmentMs }))
-    return this.#segment(() =>
-      this.#evaluate(this.#engine.compileModuleSync(PROBE_MODULE, { filename: 'entry.js' })),
-    )
+    return this.#segment(() => {
+      const probe = this.#engine.compileModuleSync(PROBE_MODULE, { filename: 'entry.js' })
+      try {
+        this.#evaluate(probe)
+      } finally {
+        probe.release()
+      }
+    })
   }
 
   /** Calls the tool's default export. */
@@ -171,11 +182,6 @@ export class GuestRealm {
     return this.#segment(() =>
       this.#calls.deliver.applySync(undefined, [seq, ok, atMs, text], { timeout: this.#segmentMs }),
     )
-  }
-
-  /** The run is over: what its guest code still does in this stretch must end by itself and soon, or the cage ends. */
-  hurry(): void {
-    this.#guard.enter(REST_MS)
   }
 
   /** Gives the realm back to its isolate: nothing of it may be used any more. What still holds on to it would leak. */

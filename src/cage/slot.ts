@@ -53,6 +53,8 @@ export class Slot {
   #logBytes = 0
   #loaded = false
   #over = false
+  /** A value that is said once the stretch has ended: where the realm serves again, what the guest does after it counts too. */
+  #held: string | undefined
   /** It ended by its value, and guest code ran to its end: the realm is fit for another run. */
   #isSound = false
 
@@ -87,7 +89,8 @@ export class Slot {
     const { imports } = this.#guest
     if (imports.length > 0) return this.#fail('import', importError(imports))
     const prepared = this.#guest.prepare(...seed, atMs, input)
-    if (prepared.end === 'threw') throw prepared.error
+    if (prepared.end === 'threw' && !this.#guest.home.isDisposed) throw prepared.error
+    if (prepared.end === 'threw') return this.#failBy('memory')
     if (prepared.end !== 'ended') return this.#failBy(prepared.end)
     if (!this.#loaded) this.#settle(this.#guest.load())
     if (!this.#over) this.#settle(this.#guest.begin())
@@ -108,17 +111,20 @@ export class Slot {
     if (segment.end === 'timeout' || segment.end === 'memory') return this.#failBy(segment.end)
     if (this.#loaded) return
     const probe = this.#guest.probe()
-    if (this.#over || this.#loaded || probe.end === 'ended') return
+    if (this.#over) return this.#rest(probe)
+    if (this.#loaded || probe.end === 'ended') return
     if (probe.end === 'threw') return this.#fail('threw', copiedError(probe.error))
     this.#failBy(probe.end)
   }
 
-  /** Guest code went on after it had said its value: what does not end by itself is thrown away. */
+  /** The stretch in which the guest said its value has ended. */
   #rest({ end }: SegmentEnd): void {
-    if (this.#isSound && end !== 'ended') {
-      this.#isSound = false
-      this.#guest.home.dispose()
-    }
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    if (end === 'timeout' || end === 'memory') return this.#failBy(end)
+    this.#isSound = end === 'ended'
+    this.#finishWithValue(held)
   }
 
   /**
@@ -166,7 +172,11 @@ export class Slot {
   #end(json: string): void {
     if (json.length > OUTPUT_SIZE_MAX) return this.#breach()
     this.#over = true
-    this.#isSound = this.#start.reuse !== undefined
+    if (this.#start.reuse === undefined) this.#finishWithValue(json)
+    else this.#held = json
+  }
+
+  #finishWithValue(json: string): void {
     this.#finish(() => this.#outbox.post({ t: 'done', slot: this.#start.slot, ok: true }, [json]))
   }
 
@@ -200,8 +210,7 @@ export class Slot {
     this.#over = true
     post()
     this.#outbox.flush()
-    if (this.#isSound) this.#guest.hurry()
-    else this.#guest.home.dispose()
+    if (!this.#isSound) this.#guest.home.dispose()
   }
 }
 

@@ -9,7 +9,7 @@ export type Demand = {
 }
 
 /** Realms and isolates that wait for another run of their tool; more would only hold memory. */
-const KEPT_MAX = 8
+const KEPT_MAX = 4
 /** Compiling ahead is bounded like any stretch. */
 const READY_MS_MAX = 1_000
 
@@ -66,26 +66,46 @@ export class Spares {
   refill(): void {
     if (this.#memoryMb === undefined || this.#next !== undefined) return
     const { reuse, deployment } = this.#last ?? {}
-    if (reuse === 'isolate' && this.#warm.length > 0) {
-      const warm = this.#warm.at(-1)
-      if (warm?.deployment !== undefined) warm.ready(warm.deployment, READY_MS_MAX)
-      return
-    }
+    if (reuse === 'isolate' && this.#warmUp()) return
     const home = reuse === 'context' && deployment !== undefined ? this.#takeLiving(deployment) : undefined
-    this.#next = (home ?? this.#makeHome(this.#memoryMb)).makeRealm()
+    const next = this.#realmIn(home, this.#memoryMb)
     // A tool that does not compile says so when it is run.
-    if (deployment !== undefined) this.#next.ready(deployment, READY_MS_MAX)
+    if (deployment !== undefined) next.ready(deployment, READY_MS_MAX)
+    if (!next.home.isDisposed) this.#next = next
+  }
+
+  /** Readies the realm that served last, if one is left that can be. */
+  #warmUp(): boolean {
+    for (let warm = this.#warm.at(-1); warm?.deployment !== undefined; warm = this.#warm.at(-1)) {
+      if (warm.ready(warm.deployment, READY_MS_MAX).end === 'ended') return true
+      this.#warm.pop()
+      warm.home.dispose()
+    }
+    return false
+  }
+
+  /** A realm in an isolate that served, or else in a new one: what an earlier run left may have filled the first. */
+  #realmIn(home: Home | undefined, memoryMb: number): GuestRealm {
+    try {
+      if (home !== undefined) return home.makeRealm()
+    } catch {
+      home?.dispose()
+    }
+    return this.#makeHome(memoryMb).makeRealm()
   }
 
   #takeWarm({ deployment, memoryMb }: Demand): GuestRealm | undefined {
     const at = this.#warm.findLastIndex(
-      (realm) => realm.home.memoryMb === memoryMb && isSame(realm.deployment, deployment),
+      ({ home, deployment: own }) =>
+        home.memoryMb === memoryMb && !home.isDisposed && isSame(own, deployment),
     )
     return at < 0 ? undefined : this.#warm.splice(at, 1)[0]
   }
 
   #takeLiving(deployment: Deployment): Home | undefined {
-    const at = this.#living.findLastIndex((one) => isSame(one.deployment, deployment))
+    const at = this.#living.findLastIndex(
+      ({ home, deployment: own }) => !home.isDisposed && isSame(own, deployment),
+    )
     return at < 0 ? undefined : this.#living.splice(at, 1)[0]?.home
   }
 
@@ -98,6 +118,6 @@ export class Spares {
     }
     next?.home.dispose()
     const home = reuse === 'context' ? this.#takeLiving(deployment) : undefined
-    return (home ?? this.#makeHome(memoryMb)).makeRealm()
+    return this.#realmIn(home, memoryMb)
   }
 }

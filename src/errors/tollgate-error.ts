@@ -90,7 +90,9 @@ export class TollgateError extends Error {
 
   /** The same error with facts filled in that it lacks; what it has already, it keeps. */
   with(facts: ErrorFacts): TollgateError {
-    const merged = new TollgateError(this.code, this.message, { ...facts, ...this.facts })
+    // By another name: a class that names itself is renamed by the bundler, and then shows under that name.
+    const Same = this.constructor as typeof TollgateError
+    const merged = new Same(this.code, this.message, { ...facts, ...this.facts })
     if (this.stack) merged.stack = this.stack
     return merged
   }

@@ -54,9 +54,13 @@ const READY_MS_MAX = 20_000
 const STOP_MS_MAX = 150
 /** A stretch of guest code that takes longer needs a cage of its own: whoever waits behind it, and can, goes elsewhere. */
 const STRETCH_MS_MAX = 1_000
+/** A cage that has said the end of a run, or was told to make ready, must be done with it after so long. */
+const REST_MS_MAX = 2_000
 
 /** A slot, as far as the order of the cage is concerned. */
-type Handed = { readonly slot: number; readonly account: SlotAccount }
+type Handed = { readonly slot: number; readonly account: SlotAccount | undefined }
+/** Stands where the cage computes for no run: it makes ready for the next. */
+const NOBODY: Handed = { slot: 0, account: undefined }
 type Live = { readonly handlers: SlotHandlers; readonly account: SlotAccount }
 type Loss =
   | { readonly kind: 'breach'; readonly reason: string }
@@ -188,7 +192,7 @@ export class HostedCage {
     this.#cage.setIdle(true)
     // Later, so that whoever waits for the result has it, and may begin the next run at once.
     setImmediate(() => {
-      if (this.#runs === 0 && this.isReady && !this.#isLost) this.#cage.send({ t: 'prepare' })
+      if (this.#runs === 0 && this.isReady && !this.#isLost) this.#hand(NOBODY, { t: 'prepare' })
     })
   }
 
@@ -254,7 +258,7 @@ export class HostedCage {
     // Who shares a cage pays for its own stretches only.
     if (this.#accounts !== undefined && this.#accounts.sharersPeak > 1) this.#accounts.sample()
     this.#unanswered.shift()
-    for (const { account } of this.#leaving) account.forget()
+    for (const { account } of this.#leaving) account?.forget()
     this.#leaving = []
     this.#turned()
   }
@@ -267,6 +271,8 @@ export class HostedCage {
     this.#accounts?.computes(first?.account)
     if (first !== undefined && this.#stopping.has(first.slot))
       this.#stopTimer = setTimeout(() => this.#killFor({ kind: 'neighbour' }), STOP_MS_MAX)
+    else if (first !== undefined && !this.#live.has(first.slot))
+      this.#stopTimer = setTimeout(() => this.#killFor({ kind: 'neighbour' }), REST_MS_MAX).unref()
     else if (this.#live.size > 1)
       this.#stretchTimer = setTimeout(() => this.#tellThoseBehind(), STRETCH_MS_MAX)
   }
@@ -287,13 +293,15 @@ export class HostedCage {
 
   #close(handed: Handed, how: SlotEnd): void {
     if (!this.#live.delete(handed.slot)) return
-    handed.account.close()
+    handed.account?.close()
     this.#leaving.push(handed)
     this.unreserve()
-    if (how === 'clean' || this.#isLost) return
+    if (this.#isLost) return
     this.#isRetired ||= how === 'retire'
-    if (this.#runs === 0 || how === 'kill') return this.#killFor({ kind: 'neighbour' })
-    if (how === 'stop') this.#stop(handed)
+    if (how !== 'clean' && (this.#runs === 0 || how === 'kill')) return this.#killFor({ kind: 'neighbour' })
+    if (how === 'stop') return this.#stop(handed)
+    // It said that it is done; now it must also stop computing.
+    if (this.#unanswered[0]?.slot === handed.slot) this.#turned()
   }
 
   #stop(handed: Handed): void {

@@ -58,6 +58,8 @@ export class Run {
   /** What earlier attempts used. */
   #spent = NO_TOTALS
   #humansAsked = 0
+  /** The first record is in the store. */
+  #isStartKept = false
   #isOver = false
 
   constructor(prepared: PreparedRun, setting: RunSetting) {
@@ -81,8 +83,8 @@ export class Run {
   }
 
   /**
-   * Records the beginning: at once where an idempotency key must be taken, else with what comes next, for nothing has happened
-   * yet. False when the principal used the key for another run. Throws INTERNAL_STORE.
+   * Records the beginning: at once where an idempotency key must be taken, else before the first call or with the end, whichever
+   * comes first. False when the principal used the key for another run. Throws INTERNAL_STORE.
    */
   begin(): boolean {
     const { policy, program, principal, idempotencyKey, requestDigest } = this.#prepared
@@ -104,6 +106,7 @@ export class Run {
       buffer.push({ ...first, begins: row })
       return true
     }
+    this.#isStartKept = true
     const isNew = store.runs.start(row, first)
     if (isNew) onKept([first])
     return isNew
@@ -234,8 +237,21 @@ export class Run {
     }
   }
 
+  /** Before it does anything, a run is on record. False when it cannot be, which ends it. */
+  #isOnRecord(): boolean {
+    if (this.#isStartKept) return true
+    try {
+      this.#setting.buffer.flush('kept')
+      this.#isStartKept = true
+      return true
+    } catch (error) {
+      this.#end(notRecorded(error), 'kill')
+      return false
+    }
+  }
+
   #mediate(call: RawCall, broker: BrokerRun): void {
-    if (this.#isOver) return
+    if (this.#isOver || !this.#isOnRecord()) return
     const size = call.args.length
     this.#backlog.calls += 1
     this.#backlog.argumentsSize += size

@@ -8,6 +8,8 @@ export interface Store {
   readonly tickets: TicketPort
   readonly receipts: ReceiptPort
   readonly tasks: TaskPort
+  /** Runs `work`, which only reads: all its readings are of one moment. */
+  snapshot<T>(work: () => T): T
   close(): void
 }
 

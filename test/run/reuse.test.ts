@@ -125,6 +125,19 @@ describe('a run takes over from the one before it', () => {
     }))
 })
 
+describe("with 'context', an isolate does not fill up", () => {
+  it.each(['', 'await null\n'])('with what earlier runs left on their globals: %j', (first) =>
+    withGate(async (gate) => {
+      const code = `${first}globalThis.left = Array.from({ length: 500_000 }, (_, n) => n + 0.5)
+        export default () => left.length`
+      for (let n = 0; n < 60; n += 1) {
+        const { value, error } = await gate.run({ code, policy, reuse: 'context' })
+        expect([n, value, error]).toEqual([n, 500_000, undefined])
+      }
+    }),
+  )
+})
+
 describe("with 'isolate', a run leaves nothing that acts for it", () => {
   /** With an input it prepares the trap, without one it says what came of it. */
   const twice = async (gate: Tollgate, code: string): Promise<readonly RunResult[]> => {
@@ -162,18 +175,25 @@ describe("with 'isolate', a run leaves nothing that acts for it", () => {
       expect(notes.length).toBeLessThanOrEqual(1)
     }))
 
-  it(
-    'no endless work: the next run begins anew',
-    () =>
-      withGate(async (gate) => {
-        const code = `let runs = 0
+  it('no work after its value: it counts, and when it does not end, the run does not either', () =>
+    withGate(async (gate) => {
+      const code = `let runs = 0
         const spin = async () => { for (;;) await null }
         export default async (input) => { runs += 1; if (input === 'first') Promise.resolve().then(() => Promise.resolve()).then(() => void spin()); return runs }`
-        const [first, second] = await twice(gate, code)
-        expect([first?.value, second?.value]).toEqual([1, 1])
-      }),
-    30_000,
-  )
+      const short = { ...policy, limits: { ...policy.limits, max_duration_seconds: 0.5 } }
+      const first = await gate.run({ code, policy: short, input: 'first', reuse: 'isolate' })
+      const second = await gate.run({ code, policy: short, input: 'second', reuse: 'isolate' })
+      expect([first.error?.code, second.value]).toEqual(['LIMIT_DURATION', 1])
+      expect(first.usage.cpuMs).toBeGreaterThan(20)
+    }))
+
+  it('no state of the console', () =>
+    withGate(async (gate) => {
+      const code = `export default () => { console.count(); console.group('g'); console.log('x') }`
+      const [first, second] = await twice(gate, code)
+      expect(first?.logs.map(({ text }) => text)).toEqual(['default: 1', 'g', '  x'])
+      expect(second?.logs.map(({ text }) => text)).toEqual(['default: 1', 'g', '  x'])
+    }))
 
   it('nothing at all, when it did not end by a value', () =>
     withGate(async (gate) => {

@@ -18,6 +18,8 @@ export type Database = {
   sql(text: string): StatementSync
   /** Runs `work`, which only reads. Throws INTERNAL_STORE. */
   reading<T>(work: () => T): T
+  /** Runs `work`, which only reads, on the state as it is now, whatever other processes write meanwhile. Throws INTERNAL_STORE. */
+  snapshot<T>(work: () => T): T
   /** Runs `work` in one immediate transaction; rolls back when it throws. Throws INTERNAL_STORE. */
   transaction<T>(durability: Durability, work: () => T): T
   close(): void
@@ -108,6 +110,15 @@ function wrap(connection: DatabaseSync): Database {
   return {
     sql,
     reading: (work) => guarded(work, 'The state could not be read.'),
+    snapshot: (work) =>
+      guarded(() => {
+        sql('BEGIN').run()
+        try {
+          return work()
+        } finally {
+          if (connection.isTransaction) sql('COMMIT').run()
+        }
+      }, 'The state could not be read.'),
     transaction: (durability, work) =>
       guarded(() => commit(durability, work), 'The state could not be written.'),
     close: () => connection.close(),

@@ -13,6 +13,7 @@ export function openSqliteStore(stateFolder: string): Store {
     tickets: ticketPort(database),
     receipts: receiptPort(database),
     tasks: taskPort(database),
+    snapshot: (work) => database.snapshot(work),
     close: () => database.close(),
   }
 }
