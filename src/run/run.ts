@@ -35,8 +35,9 @@ const OVER = new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it bega
 /**
  * One execution of a tool, from its first record to its result:
  *
- *     begin (recorded) → cage → guest ⇄ broker → end → calls in flight settle → result (recorded)
+ *     begin → cage → guest ⇄ broker → end → calls in flight settle → result (recorded)
  *
+ * The beginning is on record before the first call goes on, and at the latest with the result.
  * The first cause that ends the guest is the ending; everything later is ignored.
  */
 export class Run {
