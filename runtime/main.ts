@@ -58,6 +58,7 @@ export const grow: KernelExports['grow'] = (manifest, namesTemporal) => {
   const { stubs } = JSONParse(manifest) as StubManifest
   capabilities = growStubs(door, stubs, SUGARS)
   begun = false
+  return endSegment()
 }
 
 /** See {@link KernelExports}. */
@@ -65,6 +66,7 @@ export const prepare: KernelExports['prepare'] = (seed0, seed1, seed2, seed3, at
   reseed(seed0, seed1, seed2, seed3)
   clock.start(atMs)
   input = JSONParse(inputJson)
+  return endSegment()
 }
 
 /** See {@link KernelExports}. */

@@ -36,9 +36,13 @@ export const SEGMENT_END = 0
 export type KernelExports = {
   /** Locks the realm down. Called once, before anything else. */
   readonly open: (send: Send) => void
-  /** Makes the capabilities of one run, and a door of their own for them: those of an earlier run are closed. `namesTemporal`: the tool's text has that name in it; to others the realm has no Temporal. */
-  readonly grow: (manifest: string, namesTemporal: boolean) => void
-  /** Sets clock and random numbers, and reads the input. No guest code runs in it. */
+  /**
+   * Makes the capabilities of one run, and a door of their own for them: those of an earlier run are closed. `namesTemporal`: the
+   * tool's text has that name in it; to others the realm has no Temporal. Throws SEGMENT_END, for an earlier run may have left
+   * promises rejected.
+   */
+  readonly grow: (manifest: string, namesTemporal: boolean) => never
+  /** Sets clock and random numbers, and reads the input. No guest code runs in it. Throws SEGMENT_END. */
   readonly prepare: (
     seed0: number,
     seed1: number,
@@ -46,7 +50,7 @@ export type KernelExports = {
     seed3: number,
     atMs: number,
     input: string,
-  ) => void
+  ) => never
   /** Told by the entry module once the tool's module has run; not for the cage. */
   readonly loaded: (tool: object) => void
   /** Calls the tool's default export, now or as soon as it is loaded. Throws SEGMENT_END. */

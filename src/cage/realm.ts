@@ -161,7 +161,7 @@ export class GuestRealm {
   /** Asks whether the tool's module has failed: `threw` with its error, or `ended` while it still waits. */
   probe(): SegmentEnd {
     // The engine reports one promise that was left rejected, and only once. What is left of earlier ones is taken out first.
-    this.#segment(() => void this.#context.evalSync('', { timeout: this.#segmentMs }))
+    this.isQuiet()
     return this.#segment(() => {
       const probe = this.#engine.compileModuleSync(PROBE_MODULE, { filename: 'entry.js' })
       try {
@@ -170,6 +170,14 @@ export class GuestRealm {
         probe.release()
       }
     })
+  }
+
+  /**
+   * Whether the guest has left no promise rejected. The engine reports one at the next crossing that does not throw, in whichever
+   * realm of the isolate, and reads its getters for that: better here, where the run that left it pays.
+   */
+  isQuiet(): boolean {
+    return this.#segment(() => void this.#context.evalSync('', { timeout: this.#segmentMs })).end === 'ended'
   }
 
   /** Calls the tool's default export. */

@@ -123,7 +123,8 @@ export class Slot {
     if (held === undefined) return
     this.#held = undefined
     if (end === 'timeout' || end === 'memory') return this.#failBy(end)
-    this.#isSound = end === 'ended'
+    // Another realm of the isolate would be told what this one left; in this one nothing ever asks.
+    this.#isSound = end === 'ended' && (this.#start.reuse === 'isolate' || this.#guest.isQuiet())
     this.#finishWithValue(held)
   }
 

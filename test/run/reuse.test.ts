@@ -138,6 +138,53 @@ describe("with 'context', an isolate does not fill up", () => {
   )
 })
 
+describe('a promise that a run has left rejected', () => {
+  const LEFT = {
+    'an error': "void (async () => { throw new Error('x') })()",
+    'a number': 'Promise.reject(7)',
+    'two of them': 'Promise.reject(7); Promise.reject(8)',
+    'a refused call': 'void tools.note({ text: 1 })',
+  }
+
+  it.each(Object.entries(LEFT))('costs the tool nothing: %s', (_, left) =>
+    withGate(async (gate) => {
+      const code = `let runs = 0
+        export default async (_, { tools }) => { runs += 1; ${left}; await null; return runs }`
+      const values = async (reuse: 'isolate' | 'context') =>
+        await inTurn(gate, Array<Partial<RunOptions>>(4).fill({ code, reuse }))
+      expect(await values('isolate')).toEqual([1, 2, 3, 4])
+      expect(await values('context')).toEqual([1, 1, 1, 1])
+    }),
+  )
+
+  it('is read at the cost of its own run, also when that never ends', () =>
+    withGate(async (gate) => {
+      const code = `export default (input) => {
+        const error = new Error('x')
+        Object.defineProperty(error, 'message', { get() { for (;;); } })
+        if (input === 'first') Promise.reject(error)
+        return 'said'
+      }`
+      const short = { ...policy, limits: { ...policy.limits, max_duration_seconds: 0.5 } }
+      const run = { code, policy: short, reuse: 'context' } as const
+      expect((await gate.run({ ...run, input: 'first' })).error?.code).toBe('LIMIT_DURATION')
+      expect((await gate.run({ ...run, input: 'second' })).value).toBe('said')
+    }))
+
+  it('takes no neighbour along', () =>
+    withGate(async (gate) => {
+      const waiting = `export default async (_, { tools }) => {
+        await tools.note({ text: 'paid' })
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        return 'done'
+      }`
+      const neighbours = Array.from({ length: 4 }, () => gate.run({ code: waiting, policy }))
+      const code = `let runs = 0; export default () => { runs += 1; Promise.reject(7); return runs }`
+      for (let n = 0; n < 8; n += 1) await gate.run({ code, policy, reuse: n % 2 ? 'isolate' : 'context' })
+      expect((await Promise.all(neighbours)).map(valueOf)).toEqual(Array(4).fill('done'))
+    }))
+})
+
 describe("with 'isolate', a run leaves nothing that acts for it", () => {
   /** With an input it prepares the trap, without one it says what came of it. */
   const twice = async (gate: Tollgate, code: string): Promise<readonly RunResult[]> => {
