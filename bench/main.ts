@@ -47,6 +47,7 @@ const EXIT_BUSY = 75
 const EXIT_CANCELLED = 130
 
 const OPTIONS = {
+  help: { type: 'boolean', short: 'h', default: false },
   json: { type: 'boolean', default: false },
   quick: { type: 'boolean', default: false },
   force: { type: 'boolean', default: false },
@@ -70,6 +71,13 @@ const parse = () => {
   }
 }
 const { values, positionals } = parse()
+if (values.help) {
+  const options = Object.keys(OPTIONS).map((name) => `--${name}`)
+  process.stdout.write(
+    `Usage: npm run bench -- [question...] [options]\n\nQuestions: ${QUESTIONS.map(({ name }) => name).join(', ')}\nOptions: ${options.join(', ')}\n\nbench/README.md says what each does.\n`,
+  )
+  process.exit(0)
+}
 
 const stop = (exit: number, message: string, hint: string): never => {
   if (values.json) process.stdout.write(`${JSON.stringify({ error: { message, hint } }, null, 2)}\n`)

@@ -104,6 +104,32 @@ const goodKinds = (origin: string): readonly Kind[] => {
   ]
 }
 
+/** Runs that take over what the one before left: a promise left rejected, and what the module keeps, must harm nobody. */
+const reusingKinds = (): readonly Kind[] =>
+  (['context', 'isolate'] as const).map((reuse) => ({
+    name: `reuse: ${reuse}`,
+    weight: 15,
+    isGood: true,
+    expected: 'done',
+    prepare: (token) => ({
+      code: `let runs = 0
+        export default async (input, { tools }) => {
+          runs += 1
+          void Promise.reject(new Error('left'))
+          return [await tools.add({ a: 1, b: 1 }), runs]
+        }`,
+      policy: { permissions: { tools: TOOLS }, limits: GOOD_LIMITS },
+      input: input(token),
+      principal: principal('tenant', token),
+      reuse,
+    }),
+    check: ({ value }) => {
+      const [sum, runs] = value as [number, number]
+      const isRight = sum === 2 && (reuse === 'context' ? runs === 1 : runs >= 1)
+      return isRight ? undefined : `the value is ${JSON.stringify(value)}`
+    },
+  }))
+
 const hostile = (name: string, weight: number, expected: string, code: string, more: object = {}): Kind => ({
   name,
   weight,
@@ -212,5 +238,6 @@ const hostileKinds = (host: SoakHost): readonly Kind[] => {
 /** All kinds, for a host and the origin of its upstream. */
 export const kindsFor = (host: SoakHost, origin: string): readonly Kind[] => [
   ...goodKinds(origin),
+  ...reusingKinds(),
   ...hostileKinds(host),
 ]

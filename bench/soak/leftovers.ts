@@ -9,8 +9,8 @@ import { stateOf, type SoakHost } from './host.ts'
 import { offspringOf } from './processes.ts'
 import { takeTraces, type Traces } from './samples.ts'
 
-/** A process that was killed needs a moment until the kernel has buried it; so long it is looked for again. */
-const PATIENCE_MS = 10_000
+/** A process that was killed needs a moment until the kernel has buried it, and spares for strangers are kept for ten seconds. */
+const PATIENCE_MS = 20_000
 const LOOK_MS = 20
 /** Cages that may rest: a spare, and as many bound ones as the pool keeps; in a box each has three processes. */
 const RESTING_CAGES_MAX = 1 + 2 * availableParallelism()

@@ -22,6 +22,8 @@ const EXIT_UNSOUND = 1
 const EXIT_USAGE = 2
 const EXIT_CANCELLED = 130
 const SEEDS = 2 ** 31
+const WHOLE_MINUTES = 30
+const WHOLE_RUNS = 10_000
 /** Samples of a short soak come often enough to be judged, those of a long one seldom enough to be kept. */
 const SAMPLES = 40
 const SAMPLE_MS_MIN = 1_500
@@ -64,14 +66,18 @@ type Asked = {
 const parse = (): Asked => {
   try {
     const { values } = parseArgs({ options: OPTIONS })
+    const minutes = numberOf('minutes', values.minutes, WHOLE_MINUTES)
+    const runsMax = values.runs === undefined ? undefined : Math.ceil(numberOf('runs', values.runs, 1))
+    // A short look must not take the place of the figures that are kept.
+    const isWhole = runsMax === undefined ? minutes >= WHOLE_MINUTES : runsMax >= WHOLE_RUNS
     return {
-      minutes: numberOf('minutes', values.minutes, 30),
-      runsMax: values.runs === undefined ? undefined : Math.ceil(numberOf('runs', values.runs, 1)),
+      minutes,
+      runsMax,
       killShare: Math.min(1, numberOf('kill', values.kill, 0.1)),
       concurrency: Math.ceil(numberOf('concurrency', values.concurrency, 8)),
       seed: values.seed === undefined ? Date.now() % SEEDS : Number(values.seed) % SEEDS,
       json: values.json,
-      keeps: !values['no-results'],
+      keeps: isWhole && !values['no-results'],
     }
   } catch (error) {
     note(error instanceof Error ? error.message : String(error))

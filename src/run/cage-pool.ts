@@ -200,12 +200,14 @@ class Pool implements CagePool {
     return Math.max(sparesMin, Math.min(sparesMin + cold, affordable, SPARES_MAX))
   }
 
-  /** Looks again when strangers are forgotten, in case that no run ends before. */
+  /** Looks again when the next stranger is forgotten, in case that no run ends before. */
   #forgetLater(): void {
+    const [oldestMs = 0] = this.#coldStartsMs
+    const leftMs = oldestMs + STRANGERS_REMEMBERED_MS - performance.now()
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = undefined
       this.#refillSoon()
-    }, STRANGERS_REMEMBERED_MS).unref()
+    }, leftMs).unref()
   }
 
   /** Lets go of free cages that are not worth keeping: worn out, grown, or more than the cores can use. */

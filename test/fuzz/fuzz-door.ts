@@ -85,12 +85,16 @@ const mustEnd = ({ ends }: Program, { status, value, error }: RunResult): void =
     )
 }
 
+/** Every so often the programs of a pass run again, with reuse. */
+const AGAIN_EACH = 4
+
 /** A real host with real cages, through which programs go. */
 class Passage {
   readonly #arrivals = new Map<number, Arrived[]>()
   readonly #performed: unknown[] = []
   readonly #gate: Promise<Tollgate>
   #realm: string | undefined
+  #passes = 0
 
   constructor(entry: string | undefined) {
     const launch = (): Cage => tap(launchCage(entry === undefined ? {} : { entry }), this.#arrivals)
@@ -127,6 +131,19 @@ class Passage {
     }
     mustBeUntouched()
     this.#mustHavePerformed()
+    this.#passes += 1
+    if (this.#passes % AGAIN_EACH === 0) await this.#again(gate, programs)
+  }
+
+  /** Twice more, taking over what the run before has left: whatever that was, each run ends with a code that is meant. */
+  async #again(gate: Tollgate, programs: readonly Program[]): Promise<void> {
+    for (const reuse of ['context', 'isolate', 'context', 'isolate'] as const) {
+      const runs = programs.map(({ code }, input) => gate.run({ code, policy: POLICY, input, reuse }))
+      for (const { status, error } of await untilHangs(Promise.all(runs), `a run with reuse: ${reuse}`))
+        if (status !== 'done' && (error === undefined || error.code.startsWith('INTERNAL_')))
+          throw new Error(`with reuse: '${reuse}' a run ended as ${error?.code ?? status}: ${error?.message}`)
+    }
+    mustBeUntouched()
   }
 
   /** Each run finds the realm as the first one did. */

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { launchCage, type Cage } from '../../src/cage/launch.ts'
 import { probeTiers } from '../../src/cage/probe.ts'
 import { isTollgateError, type RunOptions } from '../../src/index.ts'
 import { openGate } from '../harness/gate.ts'
@@ -37,11 +39,24 @@ describe('the tier of a cage', () => {
   })
 
   it('with the strict profile runs the same tools, without machine code made from them', async () => {
-    await using gate = await openGate()
-    const options = { code: 'let sum = 0; for (let n = 0; n < 1000; n += 1) sum += n; return sum' }
-    const results = await Promise.all(
-      [{}, { profile: 'strict' }].map((security) => gate.run({ ...options, policy: { security } })),
-    )
-    expect(results.map(({ value }) => value)).toEqual([499_500, 499_500])
+    const launched: { isStrict: boolean; cage: Cage }[] = []
+    const launch = (isStrict: boolean): Cage => {
+      const cage = launchCage({ isStrict })
+      launched.push({ isStrict, cage })
+      return cage
+    }
+    await using gate = await openGate({ powers: { launchCage: launch }, spareCages: 0 })
+    const flags: boolean[] = []
+    for (const security of [{}, { profile: 'strict' }]) {
+      const { value } = await gate.run({
+        code: 'let sum = 0; for (let n = 0; n < 1000; n += 1) sum += n; return sum',
+        policy: { security },
+      })
+      expect(value).toBe(499_500)
+      const node = launched.at(-1)?.cage.nodePid() ?? 0
+      flags.push(readFileSync(`/proc/${node}/cmdline`, 'utf8').split('\0').includes('--jitless'))
+    }
+    expect(launched.map(({ isStrict }) => isStrict)).toEqual([false, true])
+    expect(flags).toEqual([false, true])
   })
 })
