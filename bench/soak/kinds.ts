@@ -33,14 +33,17 @@ const PATIENT = { max_duration_seconds: 60, max_cpu_seconds: 60, max_memory_mb: 
 /** For what only time ends. */
 const SHORT = { ...PATIENT, max_duration_seconds: 0.4 }
 
+/** One for all good runs, so that they share cages. */
+const goodPolicy = (origin: string): object => ({
+  permissions: {
+    http: { allowed_domains: [origin], private_networks: ['127.0.0.0/8'], max_response_size_kb: 512 },
+    tools: TOOLS,
+  },
+  limits: GOOD_LIMITS,
+})
+
 const goodKinds = (origin: string): readonly Kind[] => {
-  const policy = {
-    permissions: {
-      http: { allowed_domains: [origin], private_networks: ['127.0.0.0/8'], max_response_size_kb: 512 },
-      tools: TOOLS,
-    },
-    limits: GOOD_LIMITS,
-  }
+  const policy = goodPolicy(origin)
   const good = (name: string, weight: number, code: string, value: unknown): Kind => ({
     name,
     weight,
@@ -105,7 +108,7 @@ const goodKinds = (origin: string): readonly Kind[] => {
 }
 
 /** Runs that take over what the one before left: a promise left rejected, and what the module keeps, must harm nobody. */
-const reusingKinds = (): readonly Kind[] =>
+const reusingKinds = (origin: string): readonly Kind[] =>
   (['context', 'isolate'] as const).map((reuse) => ({
     name: `reuse: ${reuse}`,
     weight: 15,
@@ -118,7 +121,7 @@ const reusingKinds = (): readonly Kind[] =>
           void Promise.reject(new Error('left'))
           return [await tools.add({ a: 1, b: 1 }), runs]
         }`,
-      policy: { permissions: { tools: TOOLS }, limits: GOOD_LIMITS },
+      policy: goodPolicy(origin),
       input: input(token),
       principal: principal('tenant', token),
       reuse,
@@ -238,6 +241,6 @@ const hostileKinds = (host: SoakHost): readonly Kind[] => {
 /** All kinds, for a host and the origin of its upstream. */
 export const kindsFor = (host: SoakHost, origin: string): readonly Kind[] => [
   ...goodKinds(origin),
-  ...reusingKinds(),
+  ...reusingKinds(origin),
   ...hostileKinds(host),
 ]
