@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { RunResult, Tollgate } from '../../../src/index.ts'
+import * as z from 'zod'
+import { defineTool, type HostTool, type RunResult, type Tollgate } from '../../../src/index.ts'
 
 /** A small shop: orders, customers of two tenants with things that must stay hidden, and a table that nobody is granted. */
 const SHOP = `
@@ -25,6 +26,12 @@ export type Shop = {
   snapshot(): Readonly<Record<string, string>>
   /** Runs SQL with all rights. */
   exec(sql: string): void
+  /** Replaces the file by a text. */
+  overwrite(text: string): void
+  /** A connection that has run this SQL, and stays open until it is disposed of. */
+  hold(sql: string): Disposable & { readonly isOpen: boolean }
+  /** A host tool that runs this SQL with all rights. */
+  tool(name: string, sql: string): HostTool
   [Symbol.dispose](): void
 }
 
@@ -40,8 +47,33 @@ export const openShop = (extra = ''): Shop => {
   return {
     file,
     exec,
+    overwrite: (text) => writeFileSync(file, text),
+    hold(sql) {
+      const database = new DatabaseSync(file)
+      database.exec(sql)
+      return {
+        get isOpen() {
+          return database.isOpen
+        },
+        [Symbol.dispose]: () => database.close(),
+      }
+    },
+    tool: (name, sql) =>
+      defineTool({
+        name,
+        description: 'Changes the shop.',
+        effect: 'read',
+        input: z.strictObject({}),
+        output: z.null(),
+        perform: () => {
+          exec(sql)
+          return null
+        },
+      }),
     snapshot: () =>
-      Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')])),
+      Object.fromEntries(
+        readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]),
+      ),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
@@ -55,7 +87,9 @@ export const READ = {
 /** A policy over one shop, with more calls than any test makes. */
 export const shopPolicy = (shop: Shop, entry: object = {}, rest: object = {}): object => ({
   permissions: {
-    db: { shop: { engine: 'sqlite', file: shop.file, read: READ, functions: ['count', 'sum', 'lower'], ...entry } },
+    db: {
+      shop: { engine: 'sqlite', file: shop.file, read: READ, functions: ['count', 'sum', 'lower'], ...entry },
+    },
   },
   limits: { max_tool_calls: 500, max_duration_seconds: 60 },
   ...rest,
@@ -79,7 +113,11 @@ export const askShop = async (
   policy: object,
   statements: readonly Statement[],
   principal = 'alpha',
-): Promise<{ readonly verdicts: readonly Verdict[]; readonly texts: readonly string[]; readonly result: RunResult }> => {
+): Promise<{
+  readonly verdicts: readonly Verdict[]
+  readonly texts: readonly string[]
+  readonly result: RunResult
+}> => {
   const input = statements.map((one) => (typeof one === 'string' ? { sql: one } : one))
   const result = await gate.run({ code: ASK, policy, input, principal })
   const seen = (result.value ?? []) as Verdict[]

@@ -77,7 +77,7 @@ export class Gatekeeper {
       if (second === '' && database === null) return !isOfEngine(table) && !hidden.has(table)
       if (database?.toLowerCase() === schema && tables.has(table)) return true
     }
-    return views.has(accessKey(access))
+    return views.has(accessKey(access)) || (second === '' && views.has(accessKey({ ...access, view: null })))
   }
 }
 

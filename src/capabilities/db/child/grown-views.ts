@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { constants, type DatabaseSync } from 'node:sqlite'
-import { FUNCTIONS } from '../functions.ts'
+import type { DatabaseSync } from 'node:sqlite'
 import type { DbTable } from '../ops.ts'
 import type { OpenQuestion } from '../wire.ts'
-import { accessKey, type Access } from './authorizer.ts'
+import { accessesOf } from './view-accesses.ts'
+import { quoted } from './quoted.ts'
 import { Refused } from './refused.ts'
 
 type TableQuestion = OpenQuestion['tables'][number]
@@ -17,9 +17,6 @@ export type GrownViews = {
   /** Names that exist and are not granted, in lower case. */
   readonly hidden: ReadonlySet<string>
 }
-
-/** A name as SQL writes it. */
-export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** Counts the changes of the tables, as opposed to their rows. */
 export const schemaVersion = (database: DatabaseSync, schema: string): number =>
@@ -39,7 +36,7 @@ export function growViews(database: DatabaseSync, question: OpenQuestion, schema
       throw new Refused('unfit', `it has no table ${table.name}`)
     const columns = columnsOf(database, schema, table)
     database.exec(viewOf(table, columns, schema, principal))
-    for (const key of accesses(database, table, schema, principal)) views.add(key)
+    for (const key of accessesOf(database, table, { schema, principal })) views.add(key)
     return { name: table.name, columns }
   })
   const granted = new Set(tables.map(({ name }) => name.toLowerCase()))
@@ -101,43 +98,4 @@ function viewOf(
   const select = `SELECT ${list.length === 0 ? 'NULL AS "nothing"' : list.join(', ')} FROM ${quoted(schema)}.${name}`
   const filter = table.filter === null ? '' : ` WHERE (${table.filter.join(`${principal}()`)}\n) LIMIT -1`
   return `CREATE TEMP VIEW ${name} AS ${select}${filter}`
-}
-
-/** Everything that a view accesses when it is read, found by compiling it. */
-function accesses(
-  database: DatabaseSync,
-  { name, filter }: TableQuestion,
-  schema: string,
-  principal: string,
-): readonly string[] {
-  const seen: Access[] = []
-  try {
-    database.setAuthorizer((action, first, second, where, view) => {
-      seen.push({ action, first, second, database: where, view })
-      return constants.SQLITE_OK
-    })
-    database.prepare(`SELECT count(*) FROM temp.${quoted(name)}`)
-    database.prepare(`SELECT * FROM temp.${quoted(name)}`)
-  } catch {
-    throw new Refused(
-      'unfit',
-      filter === null ? `its table ${name} cannot be read` : `the filter of ${name} does not fit`,
-    )
-  } finally {
-    database.setAuthorizer(null)
-  }
-  const own = seen.filter(({ view }) => view !== null)
-  const beyond = own.find((access) => !staysInside(access, { name, schema, principal }))
-  if (beyond !== undefined) throw new Refused('unfit', `${name} reaches for what cannot be bounded`)
-  return own.map(accessKey)
-}
-
-type Place = { readonly name: string; readonly schema: string; readonly principal: string }
-
-/** Whether a view reads the file and nothing else, by functions that only compute. */
-function staysInside({ action, second, database }: Access, { schema, principal }: Place): boolean {
-  if (action === constants.SQLITE_SELECT) return true
-  if (action === constants.SQLITE_FUNCTION)
-    return second === principal || FUNCTIONS.includes(second?.toLowerCase() ?? '')
-  return action === constants.SQLITE_READ && (database === schema || (database === null && second === ''))
 }

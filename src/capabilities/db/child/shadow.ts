@@ -1,7 +1,7 @@
 import { DatabaseSync, type DatabaseLimits } from 'node:sqlite'
 import type { DbTable } from '../ops.ts'
 import { Gatekeeper } from './authorizer.ts'
-import { quoted } from './grown-views.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * An empty copy of what is granted. A statement that cannot be compiled in it is refused, and why may be told in the words of the
