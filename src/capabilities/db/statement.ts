@@ -13,12 +13,17 @@ const withoutBlank = (sql: string): string => sql.replace(BLANK, '')
 /** Whether nothing but blanks is in it. */
 export const isBlank = (sql: string): boolean => withoutBlank(sql) === ''
 
+/** Whether the first word is one that a read can begin with. */
+export const beginsAsRead = (sql: string): boolean => {
+  const [word = ''] = /^[A-Za-z]*/u.exec(withoutBlank(sql)) ?? []
+  return READS.includes(word.toUpperCase())
+}
+
 /** Refuses by the first word what no grant on reading allows. Throws DENIED_STATEMENT and GUEST_SQL. */
 export function checkStatement(sql: string, rule: string): void {
   if (!sql.isWellFormed() || sql.includes('\0'))
     throw new TollgateError('GUEST_SQL', 'The statement has a NUL, or half of a character, in it.')
-  const [word = ''] = /^[A-Za-z]*/u.exec(withoutBlank(sql)) ?? []
-  if (READS.includes(word.toUpperCase())) return
+  if (beginsAsRead(sql)) return
   throw new TollgateError('DENIED_STATEMENT', 'The statement is not one that only reads.', {
     rule,
     hint: 'Use one SELECT, VALUES, or WITH … SELECT.',

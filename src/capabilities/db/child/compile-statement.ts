@@ -1,14 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { isName, type Gatekeeper } from './authorizer.ts'
-import { isBlank } from '../statement.ts'
+import { beginsAsRead, isBlank } from '../statement.ts'
 import { Refused } from './refused.ts'
 
 /** Compiles a statement without running it. Throws Refused: `sql`, `name`, `statement`, and `tail` where more follows it. */
 export function compileStatement(database: DatabaseSync, gatekeeper: Gatekeeper, sql: string): void {
   gatekeeper.takeDenied()
+  if (!beginsAsRead(sql)) throw new Refused('statement', 'it does more than read')
   let compiled = ''
+  let hasColumns = false
   try {
-    compiled = database.prepare(sql).sourceSQL
+    const statement = database.prepare(sql)
+    compiled = statement.sourceSQL
+    hasColumns = statement.columns().length > 0
   } catch (error) {
     const denied = gatekeeper.takeDenied()
     if (denied !== undefined && !isName(denied)) throw new Refused('statement', 'it does more than read')
@@ -17,6 +21,8 @@ export function compileStatement(database: DatabaseSync, gatekeeper: Gatekeeper,
     const message = (error as Error).message
     throw new Refused(/^no such/u.test(message) ? 'name' : 'sql', message)
   }
+  // VACUUM, REINDEX and ANALYZE ask nobody before they run; what has no columns is no question.
+  if (!hasColumns) throw new Refused('statement', 'it does more than read')
   // The engine drops what follows the first statement without a word.
   if (!isBlank(sql.slice(compiled.length))) throw new Refused('tail', 'more follows the first statement')
 }
