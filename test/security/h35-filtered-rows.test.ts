@@ -27,7 +27,7 @@ it('H35: a condition that fails on a hidden row never sees it', async () => {
     `select max(case when name = 'bob' then abs(-9223372036854775807 - 1) end) from customers`,
     `select 1 from orders o join customers c on case when c.name = 'bob' then abs(-9223372036854775807 - 1) else 1 end where o.id = 1`,
   ])
-  expect(verdicts).toEqual(['GUEST_SQL at perform', [[1], [3]], [[1], [3]], [[0]], [[null]], [[1], [1]]])
+  expect(verdicts).toEqual(['GUEST_SQL at perform', [[1], [3]], [[1], [3]], [[null]], [[1], [1]]])
 })
 
 it('H35: nor where the filter is dearer than the condition', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RunResult, Tollgate } from '../../src/index.ts'
+import type { Tollgate } from '../../src/index.ts'
 import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
 import { openGate } from '../harness/gate.ts'
 
@@ -38,7 +38,7 @@ const bystand = async (gate: Tollgate, policy: object, until: Promise<unknown>):
     const { ms, value } = await timed(() =>
       gate.run({ code: 'return db.shop.get("select 1 as one")', policy }),
     )
-    expect((value as RunResult).value).toEqual({ one: 1 })
+    expect(value.value).toEqual({ one: 1 })
     worstMs = Math.max(worstMs, ms)
   }
   await over

@@ -16,7 +16,7 @@ export function readFilter(text: string): Filter | string {
     if (depth < 0) return 'closes a bracket that it did not open'
     if (token === ':principal') pieces.push('')
     else if (/^[:@$?]/u.test(token)) return `binds ${token}; only :principal can be bound`
-    else pieces[pieces.length - 1] += token
+    else pieces.push(`${pieces.pop() ?? ''}${token}`)
   }
   if (depth > 0) return 'has a bracket that is not closed'
   return Object.freeze({ text, pieces: Object.freeze(pieces) })

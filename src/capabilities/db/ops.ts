@@ -10,7 +10,7 @@ const parameter = z.union([
 ])
 
 /** Longest statement, in UTF-16 code units. */
-export const SQL_SIZE_MAX = 32 * 1024
+const SQL_SIZE_MAX = 32 * 1024
 
 /** Wire arguments of `db.NAME.query`. Whether the statement is allowed is not decided here. */
 export const queryArguments = z.strictObject({

@@ -1,4 +1,4 @@
-import type { DbTable, Parameters } from './ops.ts'
+import type { Parameters } from './ops.ts'
 
 /** The first question: what is to be opened, and what may be read of it. Everything that the process knows. */
 export type OpenQuestion = {
@@ -46,4 +46,3 @@ export type Refusal = (typeof REFUSALS)[number]
 
 /** `detail` is one line; it is written by the process, so the host bounds it. */
 export type RefusedAnswer = { readonly ok: false; readonly refusal: Refusal; readonly detail: string }
-export type OpenAnswer = { readonly ok: true; readonly tables: readonly DbTable[] }

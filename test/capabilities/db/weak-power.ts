@@ -5,7 +5,7 @@ import type { ChildPort, ChildPower, Grant, Judgement } from '../../../src/capab
 import { createChildPower } from '../../../src/run/child-power.ts'
 
 /** Starts another entry than the real one, without any confinement. */
-export const powerOf = (entry: string): ChildPower => ({
+const powerOf = (entry: string): ChildPower => ({
   ...createChildPower(),
   start() {
     const child = spawn(process.execPath, ['--no-warnings', entry], {

@@ -19,7 +19,7 @@ export function compileStatement(database: DatabaseSync, gatekeeper: Gatekeeper,
     if (denied !== undefined)
       throw new Refused('name', `${denied.second || denied.first || 'a name'} is not granted`)
     const message = (error as Error).message
-    throw new Refused(/^no such/u.test(message) ? 'name' : 'sql', message)
+    throw new Refused(message.startsWith('no such') ? 'name' : 'sql', message)
   }
   // VACUUM, REINDEX and ANALYZE ask nobody before they run; what has no columns is no question.
   if (!hasColumns) throw new Refused('statement', 'it does more than read')

@@ -39,7 +39,7 @@ export function writeRows(
   const rows: string[] = []
   let bytes = Buffer.byteLength(columns)
   const found = start(statement, params)
-  for (const row of found as Iterable<unknown>) {
+  for (const row of found) {
     if (rows.length >= rowsMax) throw new Refused('rows', '')
     const text = JSON.stringify((row as readonly unknown[]).map(cell))
     bytes += Buffer.byteLength(text) + 1
