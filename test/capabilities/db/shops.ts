@@ -22,6 +22,8 @@ const SHOP = `
 /** A file with a shop in it, in a folder of its own that goes with it. */
 export type Shop = {
   readonly file: string
+  /** A folder beside the file. */
+  folder(name: string): string
   /** Names and bytes of all that is in the folder. */
   snapshot(): Readonly<Record<string, string>>
   /** Runs SQL with all rights. */
@@ -46,6 +48,7 @@ export const openShop = (extra = ''): Shop => {
   exec(SHOP + extra)
   return {
     file,
+    folder: (name) => join(folder, name),
     exec,
     overwrite: (text) => writeFileSync(file, text),
     hold(sql) {
