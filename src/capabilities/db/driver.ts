@@ -70,10 +70,8 @@ class DatabaseLine {
     const text = await process.ask({ ask: 'query', sql, params, first }, signal, timeoutMs)
     const answer = this.#judged(process, () => readAnswer(text))
     if (!answer.ok) throw this.#refused(process, answer)
-    return outcomeOf(
-      this.#judged(process, () => readRows(answer.fields, rowsMax)),
-      Buffer.byteLength(text),
-    )
+    const rows = this.#judged(process, () => readRows(answer.fields, rowsMax))
+    return { ...outcomeOf(rows, Buffer.byteLength(text)), facts: { rows: rows.rows.length } }
   }
 
   async #open(signal: AbortSignal): Promise<Live> {

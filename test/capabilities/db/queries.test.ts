@@ -32,6 +32,9 @@ describe('query', () => {
     ])
     expect(result.usage.calls).toBe(6)
     expect(result.usage.ingressBytes).toBeGreaterThan(100)
+    const records = (await gate.audit.read({ runId: result.runId })).filter(({ event }) => event === 'call')
+    expect(records.map(({ facts }) => facts['rows'])).toEqual([2, 2, 1, 1, 1, 1])
+    expect(records[0]?.facts['subject']).toBe('db.shop: select * from customers order by id')
   })
 
   it('filters by whoever the run acts for', async () => {
@@ -205,6 +208,17 @@ describe('a database that is', () => {
     const granted = { ...policy, permissions: { ...policy.permissions, tools: { change: {} } } }
     const result = await gate.run({ code, policy: granted })
     expect(result).toMatchObject({ value: [3, 'UPSTREAM_DB_UNAVAILABLE', 4] })
+  })
+
+  it('in write-ahead mode and open nowhere: read as well, and no byte of its file changes', async () => {
+    using shop = openShop()
+    await using gate = await openGate()
+    shop.exec('pragma journal_mode = wal; insert into orders values (4, 4, 4)')
+    const before = shop.snapshot()
+    const { verdicts } = await askShop(gate, shopPolicy(shop), ['select count(*) from orders'])
+    expect(verdicts).toEqual([[[4]]])
+    // Readers of such a file coordinate through files beside it; the log has nothing in it.
+    expect({ ...shop.snapshot(), 'shop.db-shm': undefined }).toEqual({ ...before, 'shop.db-wal': '' })
   })
 
   it('in write-ahead mode and open elsewhere: read, with what was committed last', async () => {
