@@ -37,17 +37,24 @@ describe('statements of every kind', () => {
     using shop = openShop()
     await using gate = await openGate()
     const ask = async (name: string, column: string): Promise<readonly string[]> => {
-      const { texts } = await askShop(gate, shopPolicy(shop), [
+      const { texts, result } = await askShop(gate, shopPolicy(shop), [
         `select * from ${name}`,
         `select ${column} from ${name}`,
-        `select nothing from ${name}`,
+        `select nowhere from ${name}`,
         `select count(*) from ${name}`,
         `select id from ${name}, orders`,
         `select * from ${name} union select 1, 2, 3, 4`,
         `with x as (select 1) delete from ${name}`,
         `select ${column} from customers`,
+        `with ${name} as (select 1 as a) select count(*) from ${name}`,
+        `with ${name} as (select 1 as a) select a from ${name}`,
+        `with ${name} (${column}) as (select 1) select ${column}, count(*) from ${name}, orders`,
+        `select count(*) from orders as ${name}`,
+        `select ${name}.id from orders as ${name}`,
+        `with x as (select count(*) from ${name}) select 1`,
       ])
-      return texts.map((text) => text.replaceAll(name, 'NAME').replaceAll(column, 'COLUMN'))
+      const all = [...texts, JSON.stringify(result.value)]
+      return all.map((text) => text.replaceAll(name, 'NAME').replaceAll(column, 'COLUMN'))
     }
     expect(await ask('secrets', 'ssn')).toEqual(await ask('phantoms', 'zzz'))
   })

@@ -39,8 +39,11 @@ export type Allowed = {
   readonly functions: ReadonlySet<string>
   /** What the views of the grant access themselves, by {@link accessKey}. */
   readonly views: ReadonlySet<string>
-  /** Names that a count of rows must not be taken of, in lower case: all that exist and are not granted. */
-  readonly hidden: ReadonlySet<string>
+  /**
+   * Virtual tables of the engine, in lower case: no rows of them are counted. Hidden tables need not be here, for in the shadow there
+   * are none; and they must not, or a statement that gives one of their names to rows of its own would tell of them.
+   */
+  readonly modules: ReadonlySet<string>
 }
 
 /** A default-deny authorizer. */
@@ -68,13 +71,13 @@ export class Gatekeeper {
 
   #isAllowed(access: Access): boolean {
     const { action, first, second, database } = access
-    const { schema, tables, functions, views, hidden } = this.#allowed
+    const { schema, tables, functions, views, modules } = this.#allowed
     if (action === SQLITE_SELECT || action === SQLITE_RECURSIVE) return true
     if (action === SQLITE_FUNCTION && functions.has(second?.toLowerCase() ?? '')) return true
     if (action === SQLITE_READ) {
       const table = first?.toLowerCase() ?? ''
       // A count of rows reads the column '' of a table without a schema: of a granted one, or of a name that the statement made.
-      if (second === '' && database === null) return !isOfEngine(table) && !hidden.has(table)
+      if (second === '' && database === null) return !isOfEngine(table) && !modules.has(table)
       if (database?.toLowerCase() === schema && tables.has(table)) return true
     }
     return views.has(accessKey(access)) || (second === '' && views.has(accessKey({ ...access, view: null })))

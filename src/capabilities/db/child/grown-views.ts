@@ -9,13 +9,13 @@ import { Refused } from './refused.ts'
 type TableQuestion = OpenQuestion['tables'][number]
 type BaseColumn = { readonly name: string; readonly type: string }
 
-/** What the guest will find, what it may access, and what is there besides. */
+/** What the guest will find, and what it may access. */
 export type GrownViews = {
   readonly tables: readonly DbTable[]
   /** What the views access themselves, by accessKey. */
   readonly views: ReadonlySet<string>
-  /** Names that exist and are not granted, in lower case. */
-  readonly hidden: ReadonlySet<string>
+  /** Virtual tables that the engine brings along and the grant does not name, in lower case. */
+  readonly modules: ReadonlySet<string>
 }
 
 /** Counts the changes of the tables, as opposed to their rows. */
@@ -44,8 +44,8 @@ export function growViews(database: DatabaseSync, question: OpenQuestion, schema
     .prepare('PRAGMA module_list')
     .all()
     .map((row) => String(row['name']).toLowerCase())
-  const hidden = new Set([...found.keys(), ...modules].filter((name) => !granted.has(name)))
-  return { tables, views, hidden }
+    .filter((name) => !granted.has(name))
+  return { tables, views, modules: new Set(modules) }
 }
 
 /** Tables and views of the file by their names in lower case. Virtual tables are left out: their modules are code of their own. */

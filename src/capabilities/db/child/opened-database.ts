@@ -39,9 +39,9 @@ export class OpenedDatabase {
     this.#version = schemaVersion(this.#real, this.#schema)
     const functions = new Set(question.functions.map((name) => name.toLowerCase()))
     const tables = new Set(grown.tables.map(({ name }) => name.toLowerCase()))
-    const { views, hidden } = grown
-    this.#gatekeeper = new Gatekeeper({ schema: 'temp', tables, functions, views, hidden })
-    this.#shadow = openShadow(grown.tables, functions, hidden, limitsOf(question))
+    const { views, modules } = grown
+    this.#gatekeeper = new Gatekeeper({ schema: 'temp', tables, functions, views, modules })
+    this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question))
   }
 
   /** Runs one statement; the answer as JSON. Throws {@link Refused} and errors of the engine. */

@@ -10,7 +10,7 @@ import { quoted } from './quoted.ts'
 export function openShadow(
   tables: readonly DbTable[],
   functions: ReadonlySet<string>,
-  hidden: ReadonlySet<string>,
+  modules: ReadonlySet<string>,
   limits: DatabaseLimits,
 ): { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper } {
   const database = new DatabaseSync(':memory:', {
@@ -28,7 +28,7 @@ export function openShadow(
     tables: new Set(tables.map(({ name }) => name.toLowerCase())),
     functions,
     views: new Set(),
-    hidden,
+    modules,
   })
   database.setAuthorizer(gatekeeper.authorize)
   return { database, gatekeeper }
