@@ -101,6 +101,9 @@ function attach(question: OpenQuestion, schema: string): DatabaseSync {
     timeout: BUSY_MS_MAX,
     limits: limitsOf(question),
   })
+  // Older Nodes take the options that they do not know for nothing.
+  if (!('setAuthorizer' in database && 'limits' in database))
+    throw new Refused('unfit', 'the SQLite of this Node cannot be confined; use a newer Node')
   database.exec('PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0')
   database.exec(`PRAGMA hard_heap_limit = ${HEAP_BYTES + 4 * question.bytesMax}`)
   try {
