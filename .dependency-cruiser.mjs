@@ -88,8 +88,15 @@ const capabilities = [
   forbid(
     'capabilities-open-nothing',
     'Authority is passed: sockets, files and processes come as powers.',
-    { path: '^src/capabilities/' },
+    // What runs in a process of its own opens what that process is for; the host never loads it.
+    { path: '^src/capabilities/', pathNot: '^src/capabilities/[^/]+/child/' },
     { path: OPENS_THE_WORLD, dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
+  ),
+  forbid(
+    'children-stay-outside',
+    'What runs in the process of a capability is started by the host, never loaded.',
+    { path: '^src/', pathNot: '^src/capabilities/[^/]+/child/' },
+    { path: '^src/capabilities/[^/]+/child/' },
   ),
   forbid(
     'undici-in-the-http-driver',
@@ -164,7 +171,7 @@ const cage = [
     'host-knows-the-launcher',
     'The host starts cages; it never loads what runs in them.',
     { path: '^src/', pathNot: '^src/(cage|build)/' },
-    { path: '^src/cage/', pathNot: '^src/cage/(launch|parts|probe|tiers)\\.ts$' },
+    { path: '^src/cage/', pathNot: '^src/cage/(descriptors|launch|parts|probe|tiers)\\.ts$' },
   ),
 ]
 
@@ -176,7 +183,7 @@ const composition = [
       path: '^src/',
       // The attack brings instruments of its own; its cases are handed them.
       pathNot:
-        '^src/(run|stores/[^/]+|cage|surfaces|build)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
+        '^src/(run|stores/[^/]+|cage|surfaces|build|capabilities/[^/]+/child)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
     },
     { path: OPENS_THE_WORLD, dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
   ),
@@ -245,7 +252,7 @@ const hygiene = [
     {
       orphan: true,
       pathNot:
-        '^src/(index|policy|admin)\\.ts$|^src/build/|^src/surfaces/[^/]+/main\\.ts$|^examples/|\\.d\\.ts$',
+        '^src/(index|policy|admin)\\.ts$|^src/build/|^src/capabilities/[^/]+/child/main\\.ts$|^src/surfaces/[^/]+/main\\.ts$|^examples/|\\.d\\.ts$',
     },
     {},
   ),

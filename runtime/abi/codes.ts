@@ -39,6 +39,7 @@ export const CODES = Object.freeze({
   CONFIG_HOST_TOOL_UNKNOWN: entry('operator', 2, 400, 'The policy grants a host tool that the host does not have.', 'Pass the tool to createTollgate or with --tools, or remove the grant.'),
   CONFIG_INPUT_INVALID: entry('operator', 2, 400, 'The input of the run is not JSON, or is too large.', 'Pass one JSON value; in a shell, quote it.'),
   CONFIG_USAGE: entry('operator', 2, 400, 'A function or a command was called with arguments that do not fit.', 'See the docstring, or the command with --help.'),
+  CONFIG_DB_UNFIT: entry('operator', 2, 400, 'A database lacks a table or column that the policy grants, or cannot enforce a filter.', 'Mend the grant, or the database, as the message says.'),
   CONFIG_NODE_UNFIT: entry('operator', 2, 500, 'This Node release cannot run Tollgate.', 'Use Node 24 or newer; Node 26 is what the project is tested with.'),
   CONFIG_ENGINE_UNSAFE: entry('operator', 2, 500, 'The installed isolated-vm has a known escape.', 'Install isolated-vm 7.0.1 or newer.'),
   CONFIG_TIER_UNAVAILABLE: entry('operator', 2, 500, 'The hardening that was demanded cannot be had on this machine.', 'Install or set what the message names, or demand less; `tollgate doctor` shows every tier.'),
@@ -54,6 +55,8 @@ export const CODES = Object.freeze({
   DENIED_ADDRESS: entry('policy', 3, 403, 'The host name resolves to an address that is private, loopback, link-local or reserved.', 'List the network under private_networks, if that is meant.'),
   DENIED_REDIRECT: entry('policy', 3, 403, 'The answer redirects to a place that the policy does not allow, or too often.', 'Allow the place, or raise max_redirects.'),
   DENIED_ARGUMENT: entry('policy', 3, 403, 'An argument of the host tool does not fit the pattern of its grant.', 'Widen args of the grant, if that is meant.'),
+  DENIED_STATEMENT: entry('policy', 3, 403, 'The SQL statement does more than the grant allows, or is more than one.', 'Send one statement that only reads.'),
+  DENIED_NAME: entry('policy', 3, 403, 'The SQL statement names a table, a column or a function that is not granted.', 'Grant it under read or functions of the database, if that is meant.'),
   DENIED_SECRET_HOST: entry('policy', 3, 403, 'A secret would leave to a host that it is not meant for.', 'List the host under hosts of the secret.'),
 
   LIMIT_TOOL_CALLS: entry('policy', 4, 429, 'The run or its task made as many calls as max_tool_calls allows.', 'Raise limits.max_tool_calls, or make fewer calls.'),
@@ -64,7 +67,9 @@ export const CODES = Object.freeze({
   LIMIT_OP_CALLS: entry('policy', 4, 429, 'A host tool was called as often as max_calls of its grant allows.', 'Raise max_calls of the grant.'),
   LIMIT_RATE: entry('policy', 4, 429, 'Calls came faster than the rate of the grant allows.', 'Wait, or raise rate.', true),
   LIMIT_REQUEST_SIZE: entry('policy', 4, 413, 'The request is larger than max_request_size_kb.', 'Send less, or raise the limit.'),
-  LIMIT_RESPONSE_SIZE: entry('policy', 4, 413, 'The decoded answer is larger than max_response_size_kb.', 'Ask for less, or raise the limit.'),
+  LIMIT_RESPONSE_SIZE: entry('policy', 4, 413, 'The decoded answer is larger than max_response_size_kb, or the result of a statement than max_result_kb.', 'Ask for less, or raise the limit.'),
+  LIMIT_ROWS: entry('policy', 4, 413, 'The SQL statement gives more rows than max_rows.', 'Ask for fewer rows, or raise max_rows.'),
+  LIMIT_STATEMENT: entry('policy', 4, 413, 'The SQL statement needs more memory than a statement may.', 'Sort and join fewer rows.'),
   LIMIT_EGRESS: entry('policy', 4, 413, 'The bytes sent to one destination would pass max_egress_kb.', 'Send less, or raise the limit.'),
   LIMIT_OUTPUT: entry('policy', 4, 413, "The tool's value is larger than max_output_kb.", 'Return less, or raise the limit.'),
   LIMIT_TIMERS: entry('policy', 4, 429, 'The run set more timers than it may.', 'Set fewer timers.'),
@@ -83,6 +88,7 @@ export const CODES = Object.freeze({
   GUEST_NO_DEFAULT_EXPORT: entry('tool', 1, 422, 'The tool has no default export, or it is not a function.', 'export default (input, capabilities) => …'),
   GUEST_UNPASSABLE: entry('tool', 1, 422, 'A value cannot cross: it is not plain JSON data, or it is too large or too deep.', 'Pass strings, finite numbers, booleans, null, arrays and plain objects.'),
   GUEST_ARGUMENTS: entry('tool', 1, 422, 'The arguments of a call do not fit its schema.', 'See the message for the argument and what it should be.'),
+  GUEST_SQL: entry('tool', 1, 422, 'The SQL statement cannot be run as it is written.', 'See the message for what the engine says of it.'),
   GUEST_CRASHED: entry('tool', 1, 422, 'The tool ended its own process.', 'Mend the tool: it made V8 abort.'),
   GUEST_BREACH: entry('tool', 1, 422, 'The cage sent what no cage sends; it was killed.', 'Treat the tool as hostile.'),
 
@@ -90,6 +96,8 @@ export const CODES = Object.freeze({
   UPSTREAM_UNREACHABLE: entry('upstream', 6, 502, 'The connection was refused, reset or could not be secured.', 'Try later.', true),
   UPSTREAM_TIMEOUT: entry('upstream', 6, 504, 'The other side took longer than timeout_seconds.', 'Try later, or raise the timeout.', true),
   UPSTREAM_PROTOCOL: entry('upstream', 6, 502, 'The answer breaks its protocol or its encoding.', 'See who answers there.'),
+  UPSTREAM_DB_UNAVAILABLE: entry('upstream', 6, 502, 'The database is gone, damaged or changed, or its process ended.', 'See who keeps the database; try again.', true),
+  UPSTREAM_DB_BUSY: entry('upstream', 6, 503, 'The database is locked by somebody who writes.', 'Try again.', true),
   UPSTREAM_TOOL_FAILED: entry('upstream', 6, 502, 'The host tool threw an error.', 'See the log of the host.'),
   UPSTREAM_TOOL_RESULT: entry('upstream', 6, 502, 'The result of the host tool breaks its own output schema.', 'Mend the host tool.'),
 
@@ -100,6 +108,7 @@ export const CODES = Object.freeze({
   INTERNAL_ERROR: entry('tollgate', 70, 500, 'A defect in Tollgate.', 'Report it.'),
   INTERNAL_CAGE_LOST: entry('tollgate', 70, 500, 'The cage ended without a cause of its own.', 'Run again.', true),
   INTERNAL_CAGE_START: entry('tollgate', 70, 500, 'No cage could be started.', 'See the message; `npm run build` makes the entry of the cage.'),
+  INTERNAL_CHILD_START: entry('tollgate', 70, 500, 'The process that a capability needs could not be started.', 'See the message; `npm run build` makes its entry.'),
   INTERNAL_STORE: entry('tollgate', 70, 500, 'The journal could not be written, so the call did not happen.', 'Check the disk under the state folder.', true),
 } satisfies Record<string, CodeEntry>)
 

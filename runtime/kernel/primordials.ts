@@ -65,6 +65,7 @@ export const StringPrototypeCharCodeAt = uncurryThis(String.prototype.charCodeAt
 export const StringPrototypeIndexOf = uncurryThis(String.prototype.indexOf)
 export const StringPrototypeToLowerCase = uncurryThis(String.prototype.toLowerCase)
 export const StringFromCharCode = String.fromCharCode
+export const SymbolAsyncIterator: typeof Symbol.asyncIterator = Symbol.asyncIterator
 export const SymbolToString = uncurryThis(Symbol.prototype.toString)
 export const MapForEach = uncurryThis(Map.prototype.forEach) as (
   map: unknown,

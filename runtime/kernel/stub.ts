@@ -8,7 +8,11 @@ export type Stub = (args?: unknown, options?: unknown) => Promise<unknown>
 export type StubTree = { [name: string]: StubTree | ((...args: never[]) => unknown) }
 
 /** What replaces a plain stub where the guest finds it: the same op under handier names. */
-export type Sugar = (door: Door) => StubTree
+export type Sugar = (door: Door, op: string) => StubTree
+
+/** What the sugar of an op goes by: the op, or, where its second part is a name of the policy, the op with a star there. */
+const sugarKey = (op: string, path: readonly string[]): string =>
+  path.length === 3 ? `${path[0]}.*.${path[2]}` : op
 
 const makeStub = (door: Door, op: string, name: string): Stub => {
   const stub: Stub = (args, options) => door.call(op, () => ({ args, options }))
@@ -52,12 +56,12 @@ export const growStubs = (
     const { path, op } = stubs[i] as StubEntry
     const branch = branchOf(root, path)
     const leaf = path[path.length - 1] as string
-    const sugar = sugars[op]
+    const sugar = sugars[sugarKey(op, path)]
     if (sugar === undefined) {
       define(branch, leaf, makeStub(door, op, leaf), true)
       continue
     }
-    const members = sugar(door)
+    const members = sugar(door, op)
     const names = ObjectKeys(members)
     for (let k = 0; k < names.length; k += 1)
       define(branch, names[k] as string, members[names[k] as string], true)

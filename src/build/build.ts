@@ -1,12 +1,22 @@
-/** Bundles kernel and watchdog into texts, the cage with those texts inside into dist/cage, and the library into dist/lib. Run after tsc. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+/** Bundles kernel and watchdog into texts, the cage with those texts inside into dist/cage, the processes of capabilities into dist/children, and the library into dist/lib. Run after tsc. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleCage, bundleKernel, bundleWatchdog } from './bundle.ts'
+import { bundleCage, bundleChild, bundleKernel, bundleWatchdog } from './bundle.ts'
 import { bundleLibrary } from './bundle-library.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 // The compiled copy of this file lies one folder deeper.
 const checkout = root.endsWith('dist') ? join(root, '..') : root
+
+/** Every capability that has a process of its own has its entry in `child/main.ts`. */
+async function bundleChildren(): Promise<void> {
+  const capabilities = join(checkout, 'src', 'capabilities')
+  const folder = join(checkout, 'dist', 'children')
+  mkdirSync(folder, { recursive: true })
+  for (const name of readdirSync(capabilities))
+    if (existsSync(join(capabilities, name, 'child', 'main.ts')))
+      writeFileSync(join(folder, `${name}.mjs`), await bundleChild(checkout, name))
+}
 
 try {
   const texts = { kernel: await bundleKernel(checkout), watchdog: await bundleWatchdog(checkout) }
@@ -14,6 +24,7 @@ try {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'main.mjs'), await bundleCage(checkout, texts))
   writeFileSync(join(folder, 'self-attack.mjs'), await bundleCage(checkout, texts, 'self-attack.ts'))
+  await bundleChildren()
   await bundleLibrary(checkout)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -108,3 +108,7 @@ export const bundleCage = (
     KERNEL_SOURCE: JSON.stringify(kernel),
     WATCHDOG_SOURCE: JSON.stringify(watchdog),
   })
+
+/** Bundles what runs in the process of a capability into one module for Node that imports nothing else. */
+export const bundleChild = (checkout: string, capability: string): Promise<string> =>
+  bundleForNode(join(checkout, 'src', 'capabilities', capability, 'child', 'main.ts'), 'esm', {})

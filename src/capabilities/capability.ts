@@ -23,6 +23,8 @@ export type GrantEnvironment = {
   readonly secretHosts: ReadonlyMap<string, readonly string[] | undefined>
   /** `prices`, in micro-dollars. */
   readonly prices: Prices
+  /** Folder that relative files of the policy stand under; undefined: the working folder of the host. */
+  readonly baseDirectory?: string
   /** Reports what is odd but not wrong; shown by check and recorded. */
   warn(path: string, message: string): void
 }
@@ -108,6 +110,24 @@ export type WorstCase = {
   readonly callMicroUsdMax: number
   /** Most calls with an effect that need nobody's approval; undefined = as many as max_tool_calls. */
   readonly unattendedEffectsMax?: number
+}
+
+/** The port of a child process: bytes each way, and an end. Assign the handlers before the next turn of the event loop. */
+export interface ChildPort {
+  write(bytes: Uint8Array): void
+  /** SIGKILL. Safe to repeat. */
+  kill(): void
+  onData: (bytes: Buffer) => void
+  /** The process is gone, or its port. May be called more than once. */
+  onEnd: () => void
+}
+
+/** Starts processes that do what cannot be stopped within the host's own. Their entries are `child/main.ts` of a capability. */
+export interface ChildPower {
+  /** Throws INTERNAL_CHILD_START. */
+  start(capability: string): ChildPort
+  /** A file of the policy as an absolute path. */
+  resolvePath(folder: string | undefined, file: string): string
 }
 
 /** What a driver is opened with. Powers are the Node objects that do I/O; only src/run puts them together. */

@@ -48,7 +48,12 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
   const grants = compileGrants(
     entries,
     capabilities,
-    { secretHosts: hostsOf(secrets), prices, warn },
+    {
+      secretHosts: hostsOf(secrets),
+      prices,
+      warn,
+      ...(baseDirectory !== undefined && { baseDirectory }),
+    },
     problems,
   )
   const matchers = compileHumanInLoop(policy.human_in_loop, { grants, problems, warn })

@@ -12,6 +12,7 @@ import { openJournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { openCagePool } from './cage-pool.ts'
+import { createChildPower } from './child-power.ts'
 import { createHttpPowers } from './http-powers.ts'
 import type { TollgateOptions } from './options.ts'
 import { createPolicyLoader } from './policy-loader.ts'
@@ -36,6 +37,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 
 const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
+  db: given.db ?? createChildPower(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,

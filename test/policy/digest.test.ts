@@ -59,7 +59,7 @@ describe('one meaning has one digest', () => {
   })
 
   test('with what grants nothing left out', () => {
-    const nothing = { filesystem: 'none', code_exec: false, db: {}, kv: null, http: null, tools: null }
+    const nothing = { filesystem: 'none', code_exec: false, db: null, kv: null, http: null, tools: null }
     expect(definePolicy({ permissions: nothing, secrets: null, flows: [] }).digest).toBe(
       definePolicy({}).digest,
     )

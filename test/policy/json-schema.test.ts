@@ -33,8 +33,8 @@ describe('the JSON Schema of policies', () => {
 
   test('refuses a misspelt key at every level', () => {
     const keys = pathsOf(richDocument()).filter((path) => typeof path.at(-1) === 'string')
-    // Names of tools, arguments and secrets are free as far as a schema can tell.
-    const free = /^permissions\.tools\.\w+$|\.args\.\w+$|^secrets\.\w+$/
+    // Names of tools, arguments, databases, tables and secrets are free as far as a schema can tell.
+    const free = /^permissions\.(?:tools|db)\.\w+$|\.(?:args|read)\.\w+$|^secrets\.\w+$/
     const passed = keys
       .filter((path) => !free.test(path.join('.')))
       .filter((path) => {
@@ -72,8 +72,8 @@ describe('the reference of the README', () => {
         .map((part) => (typeof part === 'number' ? '[]' : part))
         .join('.')
         .replaceAll('.[]', '[]')
-        .replace(/^(permissions\.tools|secrets)\.\w+/, '$1.NAME')
-        .replace(/\.args\.\w+/, '.args.NAME')
+        .replace(/^(permissions\.tools|permissions\.db|secrets)\.\w+/, '$1.NAME')
+        .replace(/\.(args|read)\.\w+/, '.$1.NAME')
     const keys = pathsOf(richDocument()).filter((path) => typeof path.at(-1) === 'string')
     const missing = [...new Set(keys.map(named))].filter(
       (key) => !key.endsWith('NAME') && !reference.includes(`\`${key}\``),

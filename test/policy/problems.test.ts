@@ -92,9 +92,20 @@ describe('the problems of a policy', () => {
   })
 })
 
+const SHOP = { engine: 'sqlite', file: './shop.db' }
+
 /** Each key that is not built, the values that say so, and some that would ask for what is not there. */
 const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>> = {
-  'permissions.db': { accepts: [null, {}], refuses: [{ shop: { engine: 'sqlite' } }, true, []] },
+  'permissions.db': {
+    accepts: [null, {}, { shop: SHOP }, { shop: { ...SHOP, write: {}, label: [], transaction: 'run' } }],
+    refuses: [
+      { crm: { engine: 'postgres', url: 'secret:crm_url', role: 'agent_ro', read: { accounts: ['id'] } } },
+      { shop: { ...SHOP, write: { orders: ['insert'] } } },
+      { shop: { ...SHOP, transaction: 'statement' } },
+      { shop: { ...SHOP, label: ['secret:crm'] } },
+      { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
+    ],
+  },
   'permissions.db_write': { accepts: [false, null], refuses: [true, 'true'] },
   'permissions.filesystem': {
     accepts: [null, false, 'none', []],

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
 import { openGateOf } from '../run/gates.ts'
 
 const WRITE = `const attempts = {
@@ -22,10 +23,25 @@ it.each([{}, { permissions: { db_write: false } }, { permissions: { db: null, db
   },
 )
 
+it('R19: a granted database is read, and neither its rows nor its file can be written', async () => {
+  using shop = openShop()
+  await using gate = await openGateOf({})
+  const before = shop.snapshot()
+  const { verdicts } = await askShop(gate, shopPolicy(shop), [
+    'select count(*) from orders',
+    'delete from orders',
+    'with x as (select 1) delete from orders',
+  ])
+  expect(verdicts).toEqual([[[3]], 'DENIED_STATEMENT at authorize', 'DENIED_STATEMENT at perform'])
+  const { value } = await gate.run({ code: WRITE, policy: shopPolicy(shop) })
+  expect(new Set(Object.values(value as object))).toEqual(new Set(['nothing']))
+  expect(shop.snapshot()).toEqual(before)
+})
+
 it.each([
   { db_write: true },
-  { db: { shop: { engine: 'sqlite', file: './shop.db', read: { orders: '*' } } } },
-])('R19: a grant on a database, which this version could not bound, is refused: %j', async (permissions) => {
+  { db: { shop: { engine: 'sqlite', file: './shop.db', write: { orders: ['insert'] } } } },
+])('R19: a grant to write, which this version could not bound, is refused: %j', async (permissions) => {
   await using gate = await openGateOf({})
   await expect(gate.run({ code: WRITE, policy: { permissions } })).rejects.toMatchObject({
     code: 'CONFIG_NOT_BUILT',

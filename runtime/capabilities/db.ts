@@ -1,0 +1,103 @@
+import type { Door } from '../kernel/door.ts'
+import { bytesOf, decodeBase64, encodeBase64 } from '../kernel/encoding.ts'
+import {
+  ArrayIsArray,
+  define,
+  isObject,
+  NumberOf,
+  ObjectCreate,
+  ObjectFreeze,
+  ObjectKeys,
+  SymbolAsyncIterator,
+  PromiseClass,
+  PromisePrototypeThen,
+} from '../kernel/primordials.ts'
+import type { StubTree } from '../kernel/stub.ts'
+
+/** The op of the host that this is sugar for, in any database; its arguments are fixed by the host's db capability. */
+export const DB_QUERY = 'db.*.query'
+
+type Row = Readonly<Record<string, unknown>>
+type Cell = { readonly integer?: string; readonly base64?: string; readonly real?: string }
+type Wire = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
+
+/** Whole numbers beyond 2^53 stay the digits that they came as. */
+const readCell = (cell: unknown): unknown => {
+  if (!isObject(cell)) return cell
+  const { integer, base64, real } = { __proto__: null, ...cell } as Cell
+  if (base64 !== undefined) return decodeBase64(base64)
+  return real === undefined ? integer : NumberOf(real)
+}
+
+const readRows = (result: unknown): Row[] => {
+  const { columns, rows } = result as Wire
+  const read: Row[] = []
+  for (let i = 0; i < rows.length; i += 1) {
+    const row = ObjectCreate(null) as Row
+    const cells = rows[i] as readonly unknown[]
+    for (let k = 0; k < columns.length; k += 1) define(row, columns[k] as string, readCell(cells[k]), true)
+    define(read, i, row, true)
+  }
+  return read
+}
+
+const writeParameter = (given: unknown): unknown => {
+  const bytes = bytesOf(given)
+  return bytes === undefined ? given : { __proto__: null, base64: encodeBase64(bytes) }
+}
+
+/** Parameters as they cross: bytes as base64, everything else as it is. What does not fit is for the host to refuse. */
+const writeParameters = (given: unknown): unknown => {
+  if (!isObject(given)) return given
+  if (ArrayIsArray(given)) {
+    const list: unknown[] = []
+    for (let i = 0; i < given.length; i += 1) define(list, i, writeParameter(given[i]), true)
+    return list
+  }
+  const named = ObjectCreate(null) as Record<string, unknown>
+  const names = ObjectKeys(given)
+  for (let i = 0; i < names.length; i += 1) {
+    const name = names[i] as string
+    define(named, name, writeParameter((given as Record<string, unknown>)[name]), true)
+  }
+  return named
+}
+
+/** Lets `for await` go over the rows of a result without awaiting it first. */
+const iterable = (result: Promise<unknown>): Promise<unknown> => {
+  define(result, SymbolAsyncIterator, () => {
+    let at = 0
+    const next = (): Promise<unknown> =>
+      new PromiseClass((resolve, reject) => {
+        void PromisePrototypeThen(
+          result,
+          (rows) => {
+            const list = rows as readonly Row[]
+            const done = at >= list.length
+            resolve({ value: done ? undefined : list[at], done })
+            at += 1
+          },
+          reject,
+        )
+      })
+    return ObjectFreeze({ next: ObjectFreeze(next) })
+  })
+  return result
+}
+
+/** `query` and `get` of one database. */
+export const sweetenDb = (door: Door, op: string): StubTree => {
+  const ask = (sql: unknown, params: unknown, first: boolean) => ({
+    args: { __proto__: null, sql, params: writeParameters(params), first },
+    options: undefined,
+  })
+  const query = (sql: unknown, params?: unknown): Promise<unknown> =>
+    iterable(door.call(op, () => ask(sql, params, false), readRows))
+  const get = (sql: unknown, params?: unknown): Promise<unknown> =>
+    door.call(
+      op,
+      () => ask(sql, params, true),
+      (result) => readRows(result)[0] ?? null,
+    )
+  return { __proto__: null, query, get } as unknown as StubTree
+}

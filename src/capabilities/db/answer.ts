@@ -1,0 +1,73 @@
+import { TollgateError } from '../../errors/tollgate-error.ts'
+import type { Cell, DbRows, DbTable } from './ops.ts'
+import { REFUSALS, type Refusal } from './wire.ts'
+
+/** An answer that no sound process gives: it is ended. */
+const unsound = (): TollgateError =>
+  new TollgateError('UPSTREAM_PROTOCOL', 'The process of the database answered what no such process answers.')
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** An answer as far as it was judged. */
+export type Answer =
+  | { readonly ok: true; readonly fields: Fields }
+  | { readonly ok: false; readonly refusal: Refusal; readonly detail: string }
+
+/** Reads an answer: what it holds, or why there is none. Throws UPSTREAM_PROTOCOL. */
+export function readAnswer(text: string): Answer {
+  let answer: unknown
+  try {
+    answer = JSON.parse(text)
+  } catch {
+    throw unsound()
+  }
+  if (typeof answer !== 'object' || answer === null) throw unsound()
+  const fields = answer as Fields
+  if (fields['ok'] === true) return { ok: true, fields }
+  const refusal = REFUSALS.find((one) => one === fields['refusal'])
+  if (refusal === undefined || typeof fields['detail'] !== 'string') throw unsound()
+  const detail = fields['detail'].replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, 300)
+  return { ok: false, refusal, detail }
+}
+
+/** Rows as they may reach the guest: cells and nothing else, as many as were allowed. Throws UPSTREAM_PROTOCOL. */
+export function readRows({ columns, rows }: Fields, rowsMax: number): DbRows {
+  if (!isListOf(columns, isText) || !Array.isArray(rows) || rows.length > rowsMax) throw unsound()
+  const fits = rows.every((row) => isListOf(row, isCell) && row.length === columns.length)
+  if (!fits) throw unsound()
+  return { columns, rows: rows as DbRows['rows'] }
+}
+
+/** Tables as they may reach the guest. Throws UPSTREAM_PROTOCOL. */
+export function readTables({ tables }: Fields): readonly DbTable[] {
+  if (!isListOf(tables, isTable)) throw unsound()
+  return tables
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+const isListOf = <T>(value: unknown, fits: (one: unknown) => one is T): value is T[] =>
+  Array.isArray(value) && value.every(fits)
+
+const isRecord = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isCell = (value: unknown): value is Cell => {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return true
+  if (!isRecord(value)) return false
+  const [[kind, inner] = [], ...rest] = Object.entries(value)
+  return rest.length === 0 && typeof inner === 'string' && ['integer', 'base64', 'real'].includes(kind ?? '')
+}
+
+const isColumn = (value: unknown): value is DbTable['columns'][number] =>
+  isRecord(value) &&
+  Object.keys(value).length === 3 &&
+  isText(value['name']) &&
+  isText(value['type']) &&
+  typeof value['masked'] === 'boolean'
+
+const isTable = (value: unknown): value is DbTable =>
+  isRecord(value) &&
+  Object.keys(value).length === 2 &&
+  isText(value['name']) &&
+  isListOf(value['columns'], isColumn)

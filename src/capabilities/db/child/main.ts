@@ -1,0 +1,34 @@
+/**
+ * The process of one database of one run. It gets one question after the other over an inherited pipe and answers each; it ends when
+ * the pipe does. Its host takes it for taken over: it holds no secret, and every byte that it sends is judged.
+ */
+import { Socket } from 'node:net'
+import { encodeFrame, FrameReader, QUESTION_BYTES_MAX } from '../frames.ts'
+import type { Question } from '../wire.ts'
+import { OpenedDatabase } from './opened-database.ts'
+import { refusedAnswer } from './refused.ts'
+
+const PORT_DESCRIPTOR = 3
+
+const port = new Socket({ fd: PORT_DESCRIPTOR, readable: true, writable: true })
+const reader = new FrameReader(QUESTION_BYTES_MAX)
+let opened: OpenedDatabase | undefined
+
+function answer(question: Question): string {
+  try {
+    if (question.ask === 'open') {
+      opened = new OpenedDatabase(question)
+      return JSON.stringify({ ok: true, tables: opened.tables })
+    }
+    if (opened === undefined) throw new Error('nothing is open')
+    return opened.query(question)
+  } catch (error) {
+    return JSON.stringify(refusedAnswer(error))
+  }
+}
+
+port.on('data', (bytes: Buffer) => {
+  for (const text of reader.push(bytes) ?? []) port.write(encodeFrame(answer(JSON.parse(text) as Question)))
+})
+port.on('end', () => process.exit(0))
+port.on('error', () => process.exit(0))

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import type { DbTable } from '../ops.ts'
+import type { OpenQuestion, QueryQuestion } from '../wire.ts'
+import { Gatekeeper } from './authorizer.ts'
+import { compileStatement } from './compile-statement.ts'
+import { growViews, schemaVersion } from './grown-views.ts'
+import { quoted } from './quoted.ts'
+import { Refused, refusalOf } from './refused.ts'
+import { bindable, writeRows } from './rows.ts'
+import { openShadow } from './shadow.ts'
+
+const MEGABYTE = 1024 * 1024
+/** Memory of the engine, beside that for one result. */
+const HEAP_BYTES = 64 * MEGABYTE
+/** How long a read waits for a writer. */
+const BUSY_MS_MAX = 1_000
+
+/**
+ * One database as a run may see it: its file is attached read-only under a name that nobody can guess, and views over what is
+ * granted stand where the guest looks. A statement is compiled in the shadow first, an empty copy of what is granted.
+ */
+export class OpenedDatabase {
+  readonly tables: readonly DbTable[]
+  readonly #question: OpenQuestion
+  readonly #real: DatabaseSync
+  readonly #shadow: { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper }
+  readonly #gatekeeper: Gatekeeper
+  readonly #schema: string
+  readonly #version: number
+
+  constructor(question: OpenQuestion) {
+    this.#question = question
+    this.#schema = `tg_${randomBytes(16).toString('hex')}`
+    this.#real = attach(question, this.#schema)
+    const grown = growViews(this.#real, question, this.#schema)
+    this.tables = grown.tables
+    this.#version = schemaVersion(this.#real, this.#schema)
+    const functions = new Set(question.functions.map((name) => name.toLowerCase()))
+    const tables = new Set(grown.tables.map(({ name }) => name.toLowerCase()))
+    const { views, modules } = grown
+    this.#gatekeeper = new Gatekeeper({ schema: 'temp', tables, functions, views, modules })
+    this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question))
+  }
+
+  /** Runs one statement; the answer as JSON. Throws {@link Refused} and errors of the engine. */
+  query({ sql, params, first }: QueryQuestion): string {
+    const { rowsMax, bytesMax } = this.#question
+    compileStatement(this.#shadow.database, this.#shadow.gatekeeper, sql)
+    this.#real.setAuthorizer(null)
+    this.#real.exec('BEGIN')
+    try {
+      // The first read takes the snapshot in which all of the statement runs.
+      if (schemaVersion(this.#real, this.#schema) !== this.#version)
+        throw new Refused('unavailable', 'its tables have changed')
+      this.#real.setAuthorizer(this.#gatekeeper.authorize)
+      const statement = prepare(this.#real, sql)
+      return writeRows(statement, bindable(params), { rowsMax, bytesMax, first })
+    } finally {
+      this.#real.setAuthorizer(null)
+      this.#real.exec('ROLLBACK')
+    }
+  }
+
+  close(): void {
+    this.#real.close()
+    this.#shadow.database.close()
+  }
+}
+
+/** What the shadow let through and the real database does not is told without a reason: the reason could tell of hidden things. */
+function prepare(real: DatabaseSync, sql: string): ReturnType<DatabaseSync['prepare']> {
+  try {
+    return real.prepare(sql)
+  } catch (error) {
+    throw new Refused(refusalOf(error) ?? 'name', 'the statement cannot be run on this grant')
+  }
+}
+
+const limitsOf = ({ bytesMax }: OpenQuestion) => ({
+  length: Math.max(bytesMax, MEGABYTE),
+  sqlLength: MEGABYTE,
+  column: 2000,
+  exprDepth: 200,
+  compoundSelect: 50,
+  vdbeOp: 25_000_000,
+  functionArg: 100,
+  attach: 1,
+  likePatternLength: 1000,
+  variableNumber: 1000,
+  triggerDepth: 1,
+})
+
+function attach(question: OpenQuestion, schema: string): DatabaseSync {
+  const database = new DatabaseSync(':memory:', {
+    readOnly: true,
+    defensive: true,
+    allowExtension: false,
+    enableDoubleQuotedStringLiterals: false,
+    timeout: BUSY_MS_MAX,
+    limits: limitsOf(question),
+  })
+  // Older Nodes take the options that they do not know for nothing.
+  if (!('setAuthorizer' in database && 'limits' in database))
+    throw new Refused('unfit', 'the SQLite of this Node cannot be confined; use a newer Node')
+  database.exec('PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0')
+  database.exec(`PRAGMA hard_heap_limit = ${HEAP_BYTES + 4 * question.bytesMax}`)
+  try {
+    const file = `${pathToFileURL(question.file).href}?mode=ro`
+    database.exec(`ATTACH '${file.replaceAll("'", "''")}' AS ${quoted(schema)}`)
+    database.exec(`SELECT 1 FROM ${quoted(schema)}.sqlite_schema LIMIT 1`)
+    return database
+  } catch (error) {
+    database.close()
+    throw new Refused(refusalOf(error) ?? 'unavailable', 'it cannot be opened')
+  }
+}

@@ -1,0 +1,38 @@
+import type { Refusal, RefusedAnswer } from '../wire.ts'
+
+/** A refusal on its way to the host. */
+export class Refused extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal, detail: string) {
+    super(detail)
+    this.refusal = refusal
+  }
+}
+
+/** Primary result codes of SQLite that say what is wrong with the file, the disk or the lock, and not with the statement. */
+const CODES: Readonly<Record<number, Refusal>> = {
+  5: 'busy',
+  6: 'busy',
+  7: 'memory',
+  8: 'unavailable',
+  10: 'unavailable',
+  11: 'unavailable',
+  13: 'unavailable',
+  14: 'unavailable',
+  15: 'unavailable',
+  18: 'bytes',
+  26: 'unavailable',
+}
+
+/** What an error of the engine means by its code; undefined where only its text says more. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const { errcode } = error as { errcode?: unknown }
+  return typeof errcode === 'number' ? CODES[errcode & 0xff] : undefined
+}
+
+/** The answer for whatever was thrown. Texts of the engine about the real database stay here: they tell of what is not granted. */
+export function refusedAnswer(error: unknown): RefusedAnswer {
+  if (error instanceof Refused) return { ok: false, refusal: error.refusal, detail: error.message }
+  return { ok: false, refusal: refusalOf(error) ?? 'sql', detail: 'the statement failed while it ran' }
+}

@@ -1,0 +1,35 @@
+import { DatabaseSync, type DatabaseLimits } from 'node:sqlite'
+import type { DbTable } from '../ops.ts'
+import { Gatekeeper } from './authorizer.ts'
+import { quoted } from './quoted.ts'
+
+/**
+ * An empty copy of what is granted. A statement that cannot be compiled in it is refused, and why may be told in the words of the
+ * engine: they can only speak of what the guest wrote and what it was granted. So nobody learns which tables and columns exist.
+ */
+export function openShadow(
+  tables: readonly DbTable[],
+  functions: ReadonlySet<string>,
+  modules: ReadonlySet<string>,
+  limits: DatabaseLimits,
+): { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper } {
+  const database = new DatabaseSync(':memory:', {
+    defensive: true,
+    allowExtension: false,
+    enableDoubleQuotedStringLiterals: false,
+    limits,
+  })
+  for (const { name, columns } of tables) {
+    const list = columns.map((column) => quoted(column.name))
+    database.exec(`CREATE TABLE ${quoted(name)} (${list.length === 0 ? '"nothing"' : list.join(', ')})`)
+  }
+  const gatekeeper = new Gatekeeper({
+    schema: 'main',
+    tables: new Set(tables.map(({ name }) => name.toLowerCase())),
+    functions,
+    views: new Set(),
+    modules,
+  })
+  database.setAuthorizer(gatekeeper.authorize)
+  return { database, gatekeeper }
+}

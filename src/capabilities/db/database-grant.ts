@@ -1,0 +1,81 @@
+import { deepFreeze } from '../../canonical/canonical-json.ts'
+import { TollgateError } from '../../errors/tollgate-error.ts'
+import type { GrantEnvironment, Judgement } from '../capability.ts'
+import { readFilter, type Filter } from './filter.ts'
+import type { DbRequest, QueryArguments } from './ops.ts'
+import type { DatabaseDocument } from './schema.ts'
+import { checkStatement, subjectOf } from './statement.ts'
+
+/** One table that may be read. `show` undefined: every column. */
+export type TableGrant = {
+  readonly name: string
+  readonly show: readonly string[] | undefined
+  readonly mask: readonly string[]
+  readonly where: Filter | undefined
+}
+
+/** One database of the policy, compiled. Frozen. */
+export type DatabaseGrant = {
+  readonly name: string
+  /** `permissions.db.NAME`. */
+  readonly rule: string
+  /** As the policy names it; relative to `folder`. */
+  readonly file: string
+  /** Where relative files stand; undefined: the working folder of the host. */
+  readonly folder: string | undefined
+  readonly tables: readonly TableGrant[]
+  readonly functions: readonly string[]
+  readonly rowsMax: number
+  readonly bytesMax: number
+  readonly timeoutMs: number
+}
+
+/** Compiles one entry of `permissions.db`. */
+export function compileDatabase(
+  name: string,
+  document: DatabaseDocument,
+  { baseDirectory }: GrantEnvironment,
+): DatabaseGrant {
+  return deepFreeze<DatabaseGrant>({
+    name,
+    rule: `permissions.db.${name}`,
+    file: document.file ?? '',
+    folder: baseDirectory,
+    tables: Object.entries(document.read).map(([table, grant]) => compileTable(table, grant)),
+    functions: [...new Set(document.functions)],
+    rowsMax: document.max_rows,
+    bytesMax: Math.floor(document.max_result_kb * 1024),
+    timeoutMs: Math.ceil(document.timeout_seconds * 1000),
+  })
+}
+
+function compileTable(name: string, grant: DatabaseDocument['read'][string]): TableGrant {
+  if (grant === '*') return { name, show: undefined, mask: [], where: undefined }
+  const where = 'where' in grant && grant.where !== undefined ? readFilter(grant.where) : undefined
+  // The schema has read it before.
+  if (typeof where === 'string') throw new TollgateError('CONFIG_POLICY_INVALID', where)
+  return { name, show: grant.show, mask: grant.mask, where }
+}
+
+/** Judges one statement by what can be seen without the engine, which judges it again. Throws DENIED_STATEMENT and GUEST_SQL. */
+export function judgeQuery(op: string, database: DatabaseGrant, args: QueryArguments): Judgement {
+  checkStatement(args.sql, database.rule)
+  return judgement(op, database, subjectOf(args.sql), { kind: 'query', database: database.name, ...args })
+}
+
+/** Judges a look at the tables that are granted. */
+export const judgeSchema = (op: string, database: DatabaseGrant): Judgement =>
+  judgement(op, database, 'schema', { kind: 'schema', database: database.name })
+
+const judgement = (op: string, { name, rule }: DatabaseGrant, what: string, request: DbRequest): Judgement =>
+  deepFreeze<Judgement>({
+    op,
+    rule,
+    effect: 'read',
+    categories: [],
+    subject: `db.${name}: ${what}`,
+    request,
+    costMicroUsd: 0,
+    quotas: [],
+    idempotency: 'idempotent',
+  })

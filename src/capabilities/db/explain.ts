@@ -1,0 +1,27 @@
+import type { DatabaseGrant, TableGrant } from './database-grant.ts'
+
+const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
+
+/** One database in plain words: a sentence for each table, then what statements may use and how far they go. */
+export function explainDatabase(database: DatabaseGrant): readonly string[] {
+  const { name, file, tables, functions, rowsMax, bytesMax, timeoutMs } = database
+  const where = `the SQLite database ${name} (${file})`
+  const read =
+    tables.length === 0
+      ? [`May open ${where}, and read nothing of it: no table is granted.`]
+      : tables.map((table) => tableSentence(table, where))
+  const used = functions.length === 0 ? 'no SQL function' : `the SQL functions ${functions.join(', ')}`
+  return [
+    ...read,
+    `Statements on ${name} may use ${used}; they write nothing. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is killed after ${timeoutMs / 1000} s.`,
+  ]
+}
+
+function tableSentence({ name, show, mask, where }: TableGrant, database: string): string {
+  const shown =
+    show === undefined ? 'every column' : show.length === 0 ? 'no column' : `the columns ${show.join(', ')}`
+  const parts = [`May read ${shown} of the table ${name} in ${database}`]
+  if (mask.length > 0) parts.push(`finds ${mask.join(', ')} always NULL`)
+  if (where !== undefined) parts.push(`sees only rows where ${where.text}`)
+  return `${parts.join('; ')}.`
+}

@@ -1,0 +1,106 @@
+import * as z from 'zod'
+import { readFilter } from './filter.ts'
+import { FUNCTIONS } from './functions.ts'
+import { engine, off } from './unbuilt.ts'
+
+/** Names that a column or a table of a database may have, as far as Tollgate grants it. */
+const name = z
+  .string()
+  .min(1)
+  .max(128)
+  .refine((text) => !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text), 'must have no control characters')
+
+const table = name.refine(
+  (text) => !/^(?:sqlite_|pragma_)/iu.test(text),
+  'must not be a table of the engine itself',
+)
+
+const columns = z.array(name).max(2000)
+
+const filter = z
+  .string()
+  .min(1)
+  .max(4096)
+  .superRefine((text, refinement) => {
+    const read = readFilter(text)
+    if (typeof read === 'string') refinement.addIssue({ code: 'custom', message: read })
+  })
+
+const tableGrant = z.strictObject({
+  show: columns.default([]).describe('columns that may be read'),
+  mask: columns.default([]).describe('columns that are there, and always NULL'),
+  seal: off(['null', '[]'], 'Columns whose values stay sealed.'),
+  where: filter
+    .optional()
+    .describe('only rows for which this expression holds; `:principal` is bound to whoever the run acts for'),
+})
+
+const read = z.union([z.literal('*'), columns.transform((show) => ({ show, mask: [] })), tableGrant])
+
+const entry = z.strictObject({
+  engine: engine.describe('the engine; only sqlite is built'),
+  file: z.string().min(1).max(4096).optional().describe('the file of the database; relative to the policy'),
+  url: off(['null'], 'Address of a server.'),
+  role: off(['null'], 'Role on a server.'),
+  read: z
+    .record(table, read)
+    .default({})
+    .describe('tables that may be read: `"*"`, a list of columns, or { show, mask, where }'),
+  write: off(['null', '{}'], 'Tables and verbs that may be written.'),
+  transaction: off(['null', '"run"'], 'How far a transaction of writes reaches.'),
+  functions: z
+    .array(z.enum(FUNCTIONS))
+    .default([])
+    .describe('SQL functions that statements may use; LIKE is `like`'),
+  max_rows: z.int().min(1).max(100_000).default(1000).describe('rows of one result'),
+  max_result_kb: z
+    .number()
+    .gt(0)
+    .max(16 * 1024)
+    .default(1024)
+    .describe('size of one result'),
+  timeout_seconds: z
+    .number()
+    .gt(0)
+    .max(600)
+    .default(5)
+    .describe('time of one statement; then its process is killed'),
+  label: off(['null', '[]'], 'Labels of what is read.'),
+})
+
+/** `permissions.db`: databases by the name under which the tool finds them. */
+export const dbSchema = z
+  .record(
+    z
+      .string()
+      .regex(/^(?!(?:write|read)$)[A-Za-z][A-Za-z0-9_]{0,62}$/u, 'must be a name of letters, digits and _'),
+    entry,
+  )
+  .superRefine((document, refinement) => {
+    for (const [name, one] of Object.entries(document)) {
+      const report = (path: (string | number)[], message: string): void =>
+        refinement.addIssue({ code: 'custom', path: [name, ...path], message })
+      if (one.file === undefined && one.engine === 'sqlite')
+        report(['file'], 'is missing; an SQLite database is a file')
+      if (one.file !== undefined && /^file:|^:|\p{Cc}/iu.test(one.file)) report(['file'], 'must be a path')
+      reportRepeats(Object.keys(one.read), (at) => report(['read', at], 'is the same table as another one'))
+      for (const [key, grant] of Object.entries(one.read))
+        if (grant !== '*')
+          reportRepeats([...grant.show, ...grant.mask], (at) =>
+            report(['read', key], `names the column ${at} twice`),
+          )
+    }
+  })
+  .describe('Databases that the tool may query, by name.')
+
+function reportRepeats(names: readonly string[], report: (name: string) => void): void {
+  const seen = new Set<string>()
+  for (const one of names) {
+    const folded = one.toLowerCase()
+    if (seen.has(folded)) report(one)
+    seen.add(folded)
+  }
+}
+
+export type DbDocument = z.output<typeof dbSchema>
+export type DatabaseDocument = DbDocument[string]

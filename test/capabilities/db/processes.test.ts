@@ -1,0 +1,108 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import type { ChildPort, ChildPower } from '../../../src/capabilities/capability.ts'
+import { TollgateError } from '../../../src/errors/tollgate-error.ts'
+import { createChildPower } from '../../../src/run/child-power.ts'
+import { encodeFrame } from '../../../src/capabilities/db/frames.ts'
+import { openGate } from '../../harness/gate.ts'
+import { askShop, openShop, shopPolicy } from './shops.ts'
+
+const OWN = 'dist/children/db.mjs'
+
+/** Processes of databases that this process has started. */
+const children = (): readonly string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/u.test(name))
+    .filter((pid) => {
+      try {
+        const isOurs = / (\d+) /u.exec(
+          readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) \S/u, ''),
+        )?.[1]
+        return isOurs === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(OWN)
+      } catch {
+        return false
+      }
+    })
+
+/** A process that answers the questions it gets by these bytes, one after the other. */
+const liar = (...answers: readonly (Buffer | undefined)[]): ChildPower => ({
+  ...createChildPower(),
+  start() {
+    const left = [...answers]
+    const port: ChildPort = {
+      write() {
+        const bytes = left.shift()
+        setImmediate(() => (bytes === undefined ? port.onEnd() : port.onData(bytes)))
+      },
+      kill: () => undefined,
+      onData: () => undefined,
+      onEnd: () => undefined,
+    }
+    return port
+  },
+})
+
+const json = (value: unknown): Buffer => encodeFrame(JSON.stringify(value))
+const OPENED = json({ ok: true, tables: [] })
+
+it('a run has one process for a database, whatever it asks at once, and none when it is over', async () => {
+  using shop = openShop()
+  let seen = 0
+  const tool = shop.tool('look', 'select 1')
+  await using gate = await openGate({
+    tools: [{ ...tool, perform: () => ((seen = Math.max(seen, children().length)), null) }],
+  })
+  const { permissions } = shopPolicy(shop) as { permissions: object }
+  const policy = { permissions: { ...permissions, tools: { look: {} } } }
+  const code = `await Promise.all([1, 2, 3].map(() => db.shop.get('select 1'))); await tools.look(); return 'done'`
+  expect(await gate.run({ code, policy })).toMatchObject({ value: 'done' })
+  expect(seen).toBe(1)
+  await expect.poll(() => children()).toEqual([])
+})
+
+it.each<[string, ChildPower, string]>([
+  ['ends at once', liar(undefined), 'UPSTREAM_DB_UNAVAILABLE'],
+  ['ends in the middle', liar(OPENED, undefined), 'UPSTREAM_DB_UNAVAILABLE'],
+  ['answers no JSON', liar(OPENED, encodeFrame('no')), 'UPSTREAM_PROTOCOL'],
+  ['answers twice', liar(OPENED, Buffer.concat([OPENED, OPENED])), 'UPSTREAM_PROTOCOL'],
+  ['announces a giant', liar(OPENED, Buffer.from([255, 255, 255, 255])), 'UPSTREAM_PROTOCOL'],
+  [
+    'refuses by no known word',
+    liar(OPENED, json({ ok: false, refusal: 'x', detail: 'x' })),
+    'UPSTREAM_PROTOCOL',
+  ],
+  [
+    'gives cells of no kind',
+    liar(OPENED, json({ ok: true, columns: ['a'], rows: [[{ b: 1 }]] })),
+    'UPSTREAM_PROTOCOL',
+  ],
+  [
+    'gives crooked rows',
+    liar(OPENED, json({ ok: true, columns: ['a'], rows: [[1, 2]] })),
+    'UPSTREAM_PROTOCOL',
+  ],
+  ['gives no rows', liar(OPENED, json({ ok: true, columns: ['a'] })), 'UPSTREAM_PROTOCOL'],
+  [
+    'gives more rows than it may',
+    liar(OPENED, json({ ok: true, columns: ['a'], rows: Array.from({ length: 1001 }, () => [1]) })),
+    'UPSTREAM_PROTOCOL',
+  ],
+])('a process that %s is not believed', async (_, power, code) => {
+  using shop = openShop()
+  await using gate = await openGate({ powers: { db: power } })
+  const { verdicts } = await askShop(gate, shopPolicy(shop), ['select 1'])
+  expect(verdicts).toEqual([`${code} at perform`])
+})
+
+it('an engine that is missing is a coded error of the call', async () => {
+  using shop = openShop()
+  const power: ChildPower = {
+    ...createChildPower(),
+    start() {
+      throw new TollgateError('INTERNAL_CHILD_START', 'There is none.', { notPerformed: true })
+    },
+  }
+  await using gate = await openGate({ powers: { db: power } })
+  const { verdicts } = await askShop(gate, shopPolicy(shop), ['select 1', 'select 1'])
+  expect(verdicts).toEqual(['INTERNAL_CHILD_START at perform', 'INTERNAL_CHILD_START at perform'])
+})

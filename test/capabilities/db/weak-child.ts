@@ -1,0 +1,30 @@
+/** A process of a database as it would be without authorizer, views and limits: read-only, and that is all. For negative controls. */
+import { Socket } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
+import { encodeFrame, FrameReader, QUESTION_BYTES_MAX } from '../../../src/capabilities/db/frames.ts'
+import type { Question } from '../../../src/capabilities/db/wire.ts'
+
+const port = new Socket({ fd: 3, readable: true, writable: true })
+const reader = new FrameReader(QUESTION_BYTES_MAX)
+let database: DatabaseSync | undefined
+
+function answer(question: Question): unknown {
+  if (question.ask === 'open') {
+    database = new DatabaseSync(question.file, { readOnly: true })
+    return { ok: true, tables: [] }
+  }
+  try {
+    const statement = database?.prepare(question.sql)
+    const columns = statement?.columns().map(({ name }) => name) ?? []
+    return { ok: true, columns, rows: (statement?.all() ?? []).map((row) => Object.values(row).map(String)) }
+  } catch (error) {
+    return { ok: false, refusal: 'sql', detail: (error as Error).message }
+  }
+}
+
+port.on('data', (bytes: Buffer) => {
+  for (const text of reader.push(bytes) ?? [])
+    port.write(encodeFrame(JSON.stringify(answer(JSON.parse(text) as Question))))
+})
+port.on('end', () => process.exit(0))
+port.on('error', () => process.exit(0))

@@ -1,0 +1,2 @@
+// breaks: children-stay-outside
+import './child/main.ts'
