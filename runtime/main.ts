@@ -4,6 +4,7 @@
  */
 import type { KernelExports, Send } from './abi/inside.ts'
 import type { StubManifest } from './abi/ops.ts'
+import { FS_SUGARS } from './capabilities/fs.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
 import { installClock, type Clock } from './kernel/clock.ts'
 import { installConsole } from './kernel/console.ts'
@@ -17,7 +18,7 @@ import { closeStacks } from './kernel/stacks.ts'
 import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
 import { installTimers } from './kernel/timers.ts'
 
-const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp } as unknown as Readonly<Record<string, Sugar>>
+const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp, ...FS_SUGARS } as unknown as Readonly<Record<string, Sugar>>
 
 let native: Send
 let door: Door

@@ -1,4 +1,5 @@
 import type { Capability } from './capability.ts'
+import { fsCapability } from './fs/fs.ts'
 import { httpCapability } from './http/http.ts'
 import { createToolsCapability } from './tools/tools.ts'
 import type { HostTool } from './tools/define-tool.ts'
@@ -6,5 +7,6 @@ import type { HostTool } from './tools/define-tool.ts'
 /** Every capability that Tollgate knows, one line each. `tools` are the host tools; undefined when they are not known (tollgate check). */
 export const createRegistry = ({ tools }: { tools?: readonly HostTool[] }): readonly Capability[] => [
   httpCapability,
+  fsCapability,
   createToolsCapability(tools),
 ]

@@ -12,6 +12,7 @@ import { openJournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { openCagePool } from './cage-pool.ts'
+import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
 import type { TollgateOptions } from './options.ts'
 import { createPolicyLoader } from './policy-loader.ts'
@@ -36,6 +37,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 
 const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
+  filesystem: given.filesystem ?? createFilePowers(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,
@@ -109,7 +111,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
   }
   const prepare: PrepareSetting = {
     compile: createPolicyLoader(capabilities, tools),
-    capabilityNames: capabilities.map(({ name }) => name),
+    capabilityNames: capabilities.map(({ name, guestName = name }) => guestName),
     env: powers.env,
     approve: options.approve,
   }
