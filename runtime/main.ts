@@ -18,7 +18,9 @@ import { closeStacks } from './kernel/stacks.ts'
 import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
 import { installTimers } from './kernel/timers.ts'
 
-const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp, ...FS_SUGARS } as unknown as Readonly<Record<string, Sugar>>
+const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp, ...FS_SUGARS } as unknown as Readonly<
+  Record<string, Sugar>
+>
 
 let native: Send
 let door: Door

@@ -90,7 +90,9 @@ export const createFilePowers = () =>
     read: readBytes,
     write: writeBytes,
     names: namesIn,
-    makeFolder: (at: number, name: string): void => void mkdirSync(beneath(at, name), 0o700),
+    makeFolder(at: number, name: string): void {
+      mkdirSync(beneath(at, name), 0o700)
+    },
     rename: (at: number, from: string, to: string): void => renameSync(beneath(at, from), beneath(at, to)),
     link: (at: number, from: string, toAt: number, to: string): void =>
       linkSync(beneath(at, from), beneath(toAt, to)),

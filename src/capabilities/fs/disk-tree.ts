@@ -54,7 +54,9 @@ export class DiskTree implements Tree {
       const at = this.#walk(names, opened)
       for await (const name of this.#powers.names(at)) {
         const facts = this.#factsIfThere(at, name)
-        if (facts !== undefined) yield { name, ...facts }
+        if (facts !== undefined) yield { name, kind: facts.kind, sizeBytes: facts.sizeBytes }
+        // A name that is no UTF-8 cannot be looked up again; it is there all the same.
+        else if (name.includes('\ufffd')) yield { name, kind: 'other', sizeBytes: 0 }
       }
     } catch (error) {
       throw asFileError(error)

@@ -9,9 +9,11 @@ export const kindError = (message: string): TollgateError =>
     notPerformed: true,
   })
 
+/** The error for a place where nothing is. */
 export const missingError = (): TollgateError =>
   new TollgateError('UPSTREAM_FILE_MISSING', 'There is no such file or folder.', { notPerformed: true })
 
+/** The error for a name that is taken, or a folder that is not empty. */
 export const existsError = (message: string): TollgateError =>
   new TollgateError('UPSTREAM_FILE_EXISTS', message, { notPerformed: true })
 
@@ -24,6 +26,7 @@ export const tooMany = (mount: Mount): TollgateError =>
     notPerformed: true,
   })
 
+/** The error for more bytes than a mount in memory may hold. */
 export const totalError = (mount: Mount): TollgateError =>
   new TollgateError(
     'LIMIT_FILE_TOTAL',
@@ -54,6 +57,7 @@ const MEANINGS: Readonly<Record<string, readonly [Code, string]>> = {
   ENOSYS: ['UPSTREAM_FILE', 'This system cannot open files beneath a folder safely.'],
 }
 
+/** The code of an error of Node: `ENOENT`. */
 export const errnoOf = (error: unknown): string | undefined => {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   return typeof code === 'string' ? code : undefined

@@ -56,4 +56,5 @@ export const allowsFile = ({ globs }: Mount, names: readonly string[]): boolean 
 export const allowsFolder = ({ globs }: Mount, names: readonly string[]): boolean =>
   names.length === 0 || globs === undefined || globs.some((glob) => glob.reaches(names))
 
+/** Whether something can be changed in it at all. */
 export const isWritable = ({ mode }: Mount): boolean => mode !== 'read'

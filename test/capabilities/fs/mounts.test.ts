@@ -8,7 +8,7 @@ const READ = { path: '/in', mode: 'read', allow: ['**/*.csv', 'docs/**'] }
 
 const look = async (mounts: readonly object[], calls: readonly FileCall[]) => {
   await using gate = await openGate()
-  return callFiles(gate, filePolicy(mounts), calls)
+  return await callFiles(gate, filePolicy(mounts), calls)
 }
 
 describe('a read mount', () => {
@@ -94,7 +94,14 @@ describe('a read mount', () => {
   it('bounds one file, all bytes of a task, the entries of a call and the depth', async () => {
     const files = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`${n}.csv`, 'x'.repeat(1024)]))
     using folder = openFolder({ ...files, 'big.csv': 'x'.repeat(1025), 'many/a/b/c.csv': '' })
-    const small = { ...READ, source: folder.path, max_file_kb: 1, max_total_kb: 3, max_files: 11, max_depth: 3 }
+    const small = {
+      ...READ,
+      source: folder.path,
+      max_file_kb: 1,
+      max_total_kb: 3,
+      max_files: 11,
+      max_depth: 3,
+    }
     const { found } = await look(
       [small],
       [
@@ -211,8 +218,8 @@ describe('a write mount', () => {
     expect(readFileSync(join(folder.path, 'sub/a/b/c'), 'utf8')).toBe('c')
     expect(statSync(join(folder.path, 'old.md')).mode & 0o7777).toBe(0o600)
     expect(statSync(join(folder.path, 'sub')).mode & 0o7777).toBe(0o700)
-    expect(readdirSync(folder.path, { recursive: true }).toSorted()).toEqual(
-      ['old.md', 'sub', 'sub/a', 'sub/a/b', 'sub/a/b/c', 'sub/log'].toSorted(),
+    expect(new Set(readdirSync(folder.path, { recursive: true }))).toEqual(
+      new Set(['old.md', 'sub', 'sub/a', 'sub/a/b', 'sub/a/b/c', 'sub/log']),
     )
   })
 
