@@ -36,7 +36,7 @@ it('H44: a mount that can only be read is not written', async () => {
   await using gate = await openGate()
   const { found } = await callFiles(gate, filePolicy(mounts), CHANGES)
   expect(found).toEqual(CHANGES.map(() => 'DENIED_FILE_MODE at authorize'))
-  expect(new Set(readdirSync(folder.path, { recursive: true }))).toEqual(
+  expect(new Set(readdirSync(folder.path, { recursive: true, encoding: 'utf8' }))).toEqual(
     new Set(['in', 'in/a', 'out', 'out/old']),
   )
   const { found: absent } = await callFiles(gate, filePolicy(mounts.slice(0, 1)), CHANGES)

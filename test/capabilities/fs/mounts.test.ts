@@ -218,7 +218,7 @@ describe('a write mount', () => {
     expect(readFileSync(join(folder.path, 'sub/a/b/c'), 'utf8')).toBe('c')
     expect(statSync(join(folder.path, 'old.md')).mode & 0o7777).toBe(0o600)
     expect(statSync(join(folder.path, 'sub')).mode & 0o7777).toBe(0o700)
-    expect(new Set(readdirSync(folder.path, { recursive: true }))).toEqual(
+    expect(new Set(readdirSync(folder.path, { recursive: true, encoding: 'utf8' }))).toEqual(
       new Set(['old.md', 'sub', 'sub/a', 'sub/a/b', 'sub/a/b/c', 'sub/log']),
     )
   })
