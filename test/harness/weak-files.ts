@@ -9,8 +9,11 @@ export const filePowers = (change: (real: FilePowers) => Partial<FilePowers> = (
   return { ...real, ...change(real) }
 }
 
-/** What many programs do: ask where a path leads, and when it leads beneath the root, open it by its name. */
-export const realpathThenOpen = (): FilePowers => {
+/**
+ * What many programs do: ask where a path leads, and when it leads beneath the root, open it by its name. `between` happens
+ * after the question.
+ */
+export const realpathThenOpen = (between: () => void): FilePowers => {
   const places = new Map<number, string>()
   let root = ''
   const check = (path: string): string => {
@@ -42,6 +45,10 @@ export const realpathThenOpen = (): FilePowers => {
         inode: stats.ino,
       }
     },
-    openFile: (at, name) => openSync(check(join(places.get(at) ?? '', name)), constants.O_RDONLY),
+    openFile(at, name) {
+      const path = check(join(places.get(at) ?? '', name))
+      between()
+      return openSync(path, constants.O_RDONLY)
+    },
   }))
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { constants, mkdirSync, openSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { FilePowers } from '../../src/run/file-powers.ts'
@@ -89,7 +89,7 @@ const FLIP = `
   }, 0)`
 
 /** A guest that reads and writes below a folder which another process swaps with a link to the outside, again and again. */
-const race = async (powers: FilePowers, durationMs: number, stopAtLeak: boolean) => {
+const race = async (durationMs: number) => {
   using folder = openFolder({ 'root/d/f': 'inside', 'outside/f': 'secret' })
   const root = join(folder.path, 'root')
   const outside = join(folder.path, 'outside')
@@ -104,11 +104,11 @@ const race = async (powers: FilePowers, durationMs: number, stopAtLeak: boolean)
   )
   try {
     await once(flipper, 'message')
-    await using gate = await openGate({ powers: { filesystem: powers } })
+    await using gate = await openGate()
     const code = `
       const began = Date.now()
       const counts = { inside: 0, secret: 0, refused: 0, wrote: 0 }
-      while (Date.now() - began < input.durationMs && !(input.stopAtLeak && counts.secret > 0)) {
+      while (Date.now() - began < input.durationMs) {
         await Promise.all(Array.from({ length: 8 }, async (_, n) => {
           try {
             if (n === 7) { await fs.write('/m/d/new', 'x'); counts.wrote += 1 }
@@ -120,7 +120,7 @@ const race = async (powers: FilePowers, durationMs: number, stopAtLeak: boolean)
     const policy = filePolicy([{ ...mountOf(root), max_total_kb: 100_000 }], {
       limits: { max_tool_calls: 1_000_000, max_cpu_seconds: 60 },
     })
-    const result = await gate.run({ code, policy, input: { durationMs, stopAtLeak } })
+    const result = await gate.run({ code, policy, input: { durationMs } })
     expect(result.error).toBeUndefined()
     const counts = result.value as Readonly<Record<'inside' | 'secret' | 'refused' | 'wrote', number>>
     return { counts, outside: readdirSync(outside) }
@@ -132,7 +132,7 @@ const race = async (powers: FilePowers, durationMs: number, stopAtLeak: boolean)
 }
 
 it('H42: a folder that is swapped with a link meanwhile leaks nothing', async () => {
-  const { counts, outside } = await race(filePowers(), 1500, false)
+  const { counts, outside } = await race(1500)
   expect(counts.secret).toBe(0)
   expect(outside).toEqual(['f'])
   // It was tried: some found the folder, some the link or nothing.
@@ -141,7 +141,30 @@ it('H42: a folder that is swapped with a link meanwhile leaks nothing', async ()
   expect(counts.wrote).toBeGreaterThan(0)
 })
 
+/** Reads a file below a folder that is swapped with a link to the outside just before the file is opened. */
+const swappedMidway = async (powersWith: (swap: () => void) => FilePowers): Promise<readonly unknown[]> => {
+  using folder = openFolder({ 'root/d/f': 'inside', 'outside/f': 'secret' })
+  const root = join(folder.path, 'root')
+  const swap = (): void => {
+    renameSync(join(root, 'd'), join(root, 'away'))
+    symlinkSync(join(folder.path, 'outside'), join(root, 'd'))
+  }
+  await using gate = await openGate({ powers: { filesystem: powersWith(swap) } })
+  return (await callFiles(gate, filePolicy([mountOf(root)]), [['readText', '/m/d/f']])).found
+}
+
+it('H42: a swap at the worst moment changes nothing for a folder that is open', async () => {
+  const found = await swappedMidway((swap) =>
+    filePowers((real) => ({
+      openFile(at, name) {
+        swap()
+        return real.openFile(at, name)
+      },
+    })),
+  )
+  expect(found).toEqual(['inside'])
+})
+
 it('H42: asking where a path leads, then opening it, would leak', async () => {
-  const { counts } = await race(realpathThenOpen(), 15_000, true)
-  expect(counts.secret).toBeGreaterThan(0)
+  expect(await swappedMidway(realpathThenOpen)).toEqual(['secret'])
 })

@@ -149,6 +149,16 @@ it.each([
   expect(found).toEqual([`${code} at perform`])
 })
 
+it('H44: runs that append to one file at once lose nothing', async () => {
+  using folder = openFolder()
+  await using gate = await openGate()
+  const code = "for (let n = 0; n < 10; n += 1) await fs.append('/m/log', 'x')"
+  const policy = filePolicy([mountOf(folder.path)])
+  const results = await Promise.all([1, 2, 3].map(() => gate.run({ code, policy })))
+  expect(results.map(({ status }) => status)).toEqual(['done', 'done', 'done'])
+  expect(readFileSync(join(folder.path, 'log'), 'utf8')).toBe('x'.repeat(30))
+})
+
 it('H44: appends at once are all there, and bounds hold for calls at once', async () => {
   using folder = openFolder()
   await using gate = await openGate()

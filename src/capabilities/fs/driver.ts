@@ -11,6 +11,7 @@ import { READING_OPS, type FileBody, type FileEntry, type FsRequest } from './op
 import { escapeName, problemOfName } from './path.ts'
 import type { FilePowers } from './powers.ts'
 import type { Found, Member, Tree } from './tree.ts'
+import type { Turns } from './turns.ts'
 
 type Names = readonly string[]
 /** A call on its way: where it acts, and the terms of it. */
@@ -21,20 +22,27 @@ type Work = {
   readonly terms: PerformTerms
 }
 
-/** Opens the mounts of a run, each at the first call that needs it. Changes come one after the other, looks at once. */
-export function openFsDriver({ mounts }: FsGrant, powers: FilePowers): Driver {
+/**
+ * Opens the mounts of a run, each at the first call that needs it. Changes below one source come one after the other (`turns`
+ * joins the runs of a process), for an append replaces the whole file; looks come at once.
+ */
+export function openFsDriver({ mounts }: FsGrant, powers: FilePowers, turns: Turns): Driver {
   const trees = new Map<Mount, Tree>()
-  let lastChange: Promise<unknown> = Promise.resolve()
+  const underWay = new Set<Promise<unknown>>()
   const treeOf = (mount: Mount): Tree => {
     const tree =
       trees.get(mount) ?? (mount.mode === 'scratch' ? new MemoryTree(mount) : new DiskTree(mount, powers))
     trees.set(mount, tree)
     return tree
   }
-  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
-    const turn = lastChange.then(work)
-    lastChange = turn.catch(() => undefined)
-    return turn
+  const inTurn = async ({ source }: Mount, work: () => Promise<Outcome>): Promise<Outcome> => {
+    const turn = source === undefined ? work() : turns.take(source, work)
+    underWay.add(turn)
+    try {
+      return await turn
+    } finally {
+      underWay.delete(turn)
+    }
   }
   return {
     async perform(judgement, terms) {
@@ -52,13 +60,13 @@ export function openFsDriver({ mounts }: FsGrant, powers: FilePowers): Driver {
         return ACTS[op]({ mount, tree: treeOf(mount), request, terms })
       }
       try {
-        return await (Object.hasOwn(READING_OPS, op) ? act() : inTurn(act))
+        return await (Object.hasOwn(READING_OPS, op) ? act() : inTurn(mount, act))
       } catch (error) {
         throw asTollgateError(error)
       }
     },
     async close() {
-      await lastChange
+      await Promise.allSettled(underWay)
       for (const tree of trees.values()) tree.close()
       trees.clear()
     },

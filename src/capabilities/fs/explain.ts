@@ -5,7 +5,7 @@ const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
 
 const ASKS = {
   always: ' A human approves each call.',
-  once_per_run: ' A human approves once a run.',
+  once_per_run: ' A human approves each different call once a run.',
   never: ' No human is asked by default.',
 } as const
 

@@ -73,7 +73,7 @@ describe('a policy of files', () => {
     ).toEqual([])
   })
 
-  it('does not widen when any key of a mount is deleted', () => {
+  it('does not load when what a mount cannot do without is deleted', () => {
     const full = { ...OUT, max_file_kb: 1, max_total_kb: 1, max_files: 1, max_depth: 1, ask: 'always' }
     for (const key of ['path', 'source', 'mode', 'allow'])
       expect(
