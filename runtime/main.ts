@@ -5,6 +5,7 @@
 import type { KernelExports, Send } from './abi/inside.ts'
 import type { StubManifest } from './abi/ops.ts'
 import { DB_QUERY, sweetenDb } from './capabilities/db.ts'
+import { FS_SUGARS } from './capabilities/fs.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
 import { installClock, type Clock } from './kernel/clock.ts'
 import { installConsole } from './kernel/console.ts'
@@ -18,9 +19,12 @@ import { closeStacks } from './kernel/stacks.ts'
 import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
 import { installTimers } from './kernel/timers.ts'
 
-const SUGARS = { __proto__: null, [HTTP_OP]: sweetenHttp, [DB_QUERY]: sweetenDb } as unknown as Readonly<
-  Record<string, Sugar>
->
+const SUGARS = {
+  __proto__: null,
+  [HTTP_OP]: sweetenHttp,
+  [DB_QUERY]: sweetenDb,
+  ...FS_SUGARS,
+} as unknown as Readonly<Record<string, Sugar>>
 
 let native: Send
 let door: Door

@@ -57,6 +57,10 @@ export const CODES = Object.freeze({
   DENIED_ARGUMENT: entry('policy', 3, 403, 'An argument of the host tool does not fit the pattern of its grant.', 'Widen args of the grant, if that is meant.'),
   DENIED_STATEMENT: entry('policy', 3, 403, 'The SQL statement does more than the grant allows, or is more than one.', 'Send one statement that only reads.'),
   DENIED_NAME: entry('policy', 3, 403, 'The SQL statement names a table, a column or a function that is not granted.', 'Grant it under read or functions of the database, if that is meant.'),
+  DENIED_FILE_PATH: entry('policy', 3, 403, 'The path is malformed, or lies in no mount.', 'Use an absolute path of plain names below a mount.'),
+  DENIED_FILE: entry('policy', 3, 403, 'No glob of the mount allows this name.', 'Add a glob to allow of the mount, if that is meant.'),
+  DENIED_FILE_MODE: entry('policy', 3, 403, 'The mount can only be read.', 'Set its mode to write, if that is meant.'),
+  DENIED_FILE_KIND: entry('policy', 3, 403, 'The path leads to a link, a hard-linked file, a device, a pipe, a socket or another file system.', 'Put a regular file with one name there.'),
   DENIED_SECRET_HOST: entry('policy', 3, 403, 'A secret would leave to a host that it is not meant for.', 'List the host under hosts of the secret.'),
 
   LIMIT_TOOL_CALLS: entry('policy', 4, 429, 'The run or its task made as many calls as max_tool_calls allows.', 'Raise limits.max_tool_calls, or make fewer calls.'),
@@ -71,6 +75,9 @@ export const CODES = Object.freeze({
   LIMIT_ROWS: entry('policy', 4, 413, 'The SQL statement gives more rows than max_rows.', 'Ask for fewer rows, or raise max_rows.'),
   LIMIT_STATEMENT: entry('policy', 4, 413, 'The SQL statement needs more memory than a statement may.', 'Sort and join fewer rows.'),
   LIMIT_EGRESS: entry('policy', 4, 413, 'The bytes sent to one destination would pass max_egress_kb.', 'Send less, or raise the limit.'),
+  LIMIT_FILE_SIZE: entry('policy', 4, 413, 'The file is larger than max_file_kb of its mount.', 'Use smaller files, or raise the limit.'),
+  LIMIT_FILE_TOTAL: entry('policy', 4, 413, 'The bytes read from, written to or held by a mount would pass its max_total_kb.', 'Read or write less, or raise the limit.'),
+  LIMIT_FILES: entry('policy', 4, 413, 'More files or folders than max_files, or a path deeper than max_depth, of the mount.', 'Use fewer, or raise the limit.'),
   LIMIT_OUTPUT: entry('policy', 4, 413, "The tool's value is larger than max_output_kb.", 'Return less, or raise the limit.'),
   LIMIT_TIMERS: entry('policy', 4, 429, 'The run set more timers than it may.', 'Set fewer timers.'),
   LIMIT_QUEUE: entry('operator', 4, 429, 'Too many runs wait for a place, or the run needs more memory than all runs have.', 'Try later, or raise concurrentRunsMax or memoryMbMax.', true),
@@ -100,6 +107,10 @@ export const CODES = Object.freeze({
   UPSTREAM_DB_BUSY: entry('upstream', 6, 503, 'The database is locked by somebody who writes.', 'Try again.', true),
   UPSTREAM_TOOL_FAILED: entry('upstream', 6, 502, 'The host tool threw an error.', 'See the log of the host.'),
   UPSTREAM_TOOL_RESULT: entry('upstream', 6, 502, 'The result of the host tool breaks its own output schema.', 'Mend the host tool.'),
+
+  UPSTREAM_FILE_MISSING: entry('upstream', 6, 404, 'There is no such file or folder.', 'Look with fs.list.'),
+  UPSTREAM_FILE_EXISTS: entry('upstream', 6, 409, 'The name is taken, or the folder is not empty.', 'Choose another name, or remove what is there.'),
+  UPSTREAM_FILE: entry('upstream', 6, 502, 'The file system of the host failed: it is full, cannot be written or broke.', 'See the cause; free space or mend permissions.'),
 
   REPLAY_DIVERGENCE: entry('tool', 7, 409, 'On replay the guest asked for something else than it did.', 'The code, the input or the kernel changed; start a new run.'),
   IDEMPOTENCY_CONFLICT: entry('tool', 7, 409, 'The idempotency key was used before with other arguments.', 'Use one key for one thing.'),

@@ -25,7 +25,7 @@ const NOT_BUILT = /\s*Not enforced by this version: only (.*) is accepted\.$/
 const SCALARS: Readonly<Record<string, string>> = { string: 'text', boolean: 'true or false' }
 
 const isNull = ({ type }: Node): boolean => type === 'null'
-const alternatives = (node: Node): readonly Node[] => node.anyOf ?? [node]
+const alternatives = (node: Node): readonly Node[] => node.anyOf?.flatMap(alternatives) ?? [node]
 const freeNames = ({ additionalProperties }: Node): Node | undefined => additionalProperties || undefined
 const descriptionOf = (node: Node): string =>
   node.description ?? node.anyOf?.find(({ description }) => description !== undefined)?.description ?? ''

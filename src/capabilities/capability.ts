@@ -7,8 +7,9 @@ import type { Effect } from '../../runtime/abi/ops.ts'
  * schema of its policy entry and the pure judgement), driver.ts (the I/O). One line in registry.ts makes it known.
  */
 export interface Capability {
-  /** The key under `permissions`, the prefix of its ops and the property that the guest holds. */
+  /** The key under `permissions`; also the prefix of its ops and the property that the guest holds, unless `guestName` is given. */
   readonly name: string
+  readonly guestName?: string
   /** Strict schema of the policy entry, defaults included. `null` and absent never reach it: they grant nothing. */
   readonly schema: z.ZodType
   /** Turns a parsed entry into frozen matchers. Pure. Throws CONFIG_* for what no schema can say. */
@@ -21,6 +22,8 @@ export interface Capability {
 export type GrantEnvironment = {
   /** Names under `secrets`, with the hosts that each may go to (undefined: any host that the grant allows). */
   readonly secretHosts: ReadonlyMap<string, readonly string[] | undefined>
+  /** Where relative paths of the policy stand; undefined: in the working folder of the host. */
+  readonly baseDirectory?: string | undefined
   /** `prices`, in micro-dollars. */
   readonly prices: Prices
   /** Folder that relative files of the policy stand under; undefined: the working folder of the host. */

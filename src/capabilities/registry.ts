@@ -1,5 +1,6 @@
 import type { Capability } from './capability.ts'
 import { dbCapability } from './db/db.ts'
+import { fsCapability } from './fs/fs.ts'
 import { httpCapability } from './http/http.ts'
 import { createToolsCapability } from './tools/tools.ts'
 import type { HostTool } from './tools/define-tool.ts'
@@ -8,5 +9,6 @@ import type { HostTool } from './tools/define-tool.ts'
 export const createRegistry = ({ tools }: { tools?: readonly HostTool[] }): readonly Capability[] => [
   httpCapability,
   dbCapability,
+  fsCapability,
   createToolsCapability(tools),
 ]

@@ -48,12 +48,7 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
   const grants = compileGrants(
     entries,
     capabilities,
-    {
-      secretHosts: hostsOf(secrets),
-      prices,
-      warn,
-      ...(baseDirectory !== undefined && { baseDirectory }),
-    },
+    { secretHosts: hostsOf(secrets), baseDirectory, prices, warn },
     problems,
   )
   const matchers = compileHumanInLoop(policy.human_in_loop, { grants, problems, warn })

@@ -64,8 +64,13 @@ function addUnknownKeys(
     problems.add([...path, key], 'is an unknown key', { suggestion: nearest(key, valid) })
 }
 
-const typeFailsAtRoot = (issues: readonly Issue[]): boolean =>
-  issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0)
+/** A list or a mapping was not meant for one of a few words. */
+const typeFailsAtRoot = (issues: readonly Issue[], given: unknown): boolean =>
+  issues.some(
+    ({ code, path }) =>
+      path.length === 0 &&
+      (code === 'invalid_type' || (code === 'invalid_value' && typeof given === 'object')),
+  )
 
 /** Of a choice, only the alternative that the author seems to have meant is told: one whose type fits, with the fewest issues. */
 function addUnion(
@@ -74,7 +79,7 @@ function addUnion(
   path: PolicyPath,
 ): void {
   const meant = issue.errors
-    .filter((issues) => !typeFailsAtRoot(issues))
+    .filter((issues) => !typeFailsAtRoot(issues, valueAt(subject.document, path)))
     .sort((a, b) => a.length - b.length)[0]
   if (meant !== undefined) return addIssues(meant, subject, path)
   const expected = issue.errors

@@ -13,6 +13,7 @@ import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { openCagePool } from './cage-pool.ts'
 import { createChildPower } from './child-power.ts'
+import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
 import type { TollgateOptions } from './options.ts'
 import { createPolicyLoader } from './policy-loader.ts'
@@ -38,6 +39,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
   db: given.db ?? createChildPower(),
+  filesystem: given.filesystem ?? createFilePowers(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,
@@ -111,7 +113,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
   }
   const prepare: PrepareSetting = {
     compile: createPolicyLoader(capabilities, tools),
-    capabilityNames: capabilities.map(({ name }) => name),
+    capabilityNames: capabilities.map(({ name, guestName = name }) => guestName),
     env: powers.env,
     approve: options.approve,
   }

@@ -87,7 +87,10 @@ describe('the reference of the README', () => {
       '| `permissions.http.max_response_size_kb` | number, above 0 to 16384 | `512` |',
     )
     expect(reference).toContain('| `permissions.http.allowed_domains[].domain` | text | must be given |')
-    expect(reference).toContain('| `permissions.filesystem` | null or false or none or [] | Files. |')
+    expect(reference).toContain(
+      '| `permissions.filesystem[].mode` | `read`, `overlay`, `write`, `scratch` | must be given |',
+    )
+    expect(reference).toContain('| `permissions.kv` | null or {} | A key-value store of the task. |')
   })
 
   test('is made of tables that a Markdown reader can read', () => {

@@ -1,0 +1,55 @@
+import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
+import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
+import { compileFsPattern } from './action-pattern.ts'
+import { explainMounts, worstCaseOfMounts } from './explain.ts'
+import { judgeFsCall } from './judge.ts'
+import { compileMount, isWritable, type Mount } from './mount.ts'
+import { READING_OPS, WRITING_OPS, type FsArguments, type FsOp } from './ops.ts'
+import { escapeName } from './path.ts'
+import type { MountDocument } from './schema.ts'
+
+/** The compiled `permissions.filesystem`. Beside the contract it has the mounts, for the driver. */
+export interface FsGrant extends Grant {
+  readonly mounts: readonly Mount[]
+}
+
+/** Longest piece of a refused path that a record keeps. */
+const REFUSED_SIZE_MAX = 512
+
+/** Compiles parsed mounts. Pure. */
+export function compileFsGrant(document: readonly MountDocument[], environment: GrantEnvironment): FsGrant {
+  const mounts = Object.freeze(
+    document.map((one, index) => compileMount(one, index, environment.baseDirectory)),
+  )
+  const known: Readonly<Record<string, GrantedOp['arguments']>> = {
+    ...READING_OPS,
+    ...(mounts.some(isWritable) && WRITING_OPS),
+  }
+  return Object.freeze<FsGrant>({
+    capability: 'filesystem',
+    mounts,
+    ops: Object.freeze(
+      Object.entries(known).map(([name, schema]) =>
+        Object.freeze({ name, path: Object.freeze(name.split('.')), arguments: schema }),
+      ),
+    ),
+    judge(op, args) {
+      if (!Object.hasOwn(known, op))
+        throw new TollgateError(
+          'DENIED_NOT_GRANTED',
+          `The files have no op ${JSON.stringify(op.slice(0, 64))}.`,
+        )
+      const asked = args as FsArguments
+      try {
+        return judgeFsCall(mounts, op as FsOp, asked)
+      } catch (error) {
+        const paths = [asked.path, asked.pattern, asked.from, asked.to].filter((one) => one !== undefined)
+        const subject = `${op} ${paths.map((one) => escapeName(one.slice(0, REFUSED_SIZE_MAX))).join(' to ')}`
+        throw isTollgateError(error) ? error.with({ subject }) : error
+      }
+    },
+    actionPattern: (text) => compileFsPattern(text, mounts),
+    explain: () => explainMounts(mounts),
+    worstCase: () => worstCaseOfMounts(mounts),
+  })
+}
