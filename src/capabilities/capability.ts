@@ -26,8 +26,6 @@ export type GrantEnvironment = {
   readonly baseDirectory?: string | undefined
   /** `prices`, in micro-dollars. */
   readonly prices: Prices
-  /** Folder that relative files of the policy stand under; undefined: the working folder of the host. */
-  readonly baseDirectory?: string
   /** Reports what is odd but not wrong; shown by check and recorded. */
   warn(path: string, message: string): void
 }
