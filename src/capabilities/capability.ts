@@ -48,6 +48,8 @@ export type GrantedOp = {
 export interface Grant {
   readonly capability: string
   readonly ops: readonly GrantedOp[]
+  /** Ops that the host alone calls, when a run has succeeded: the commits of what it staged. No guest can name them. */
+  readonly hostOps?: readonly GrantedOp[]
   /**
    * Judges one call. Synchronous and pure: the same arguments give the same judgement.
    * Throws a TollgateError DENIED_* (with rule, hint and change) for what the grant does not allow.
@@ -86,6 +88,8 @@ export type Judgement = {
   readonly idempotency: IdempotencyClass
   /** For how long a receipt of a keyed op proves anything, in milliseconds. */
   readonly keyTtlMs?: number
+  /** The effect waits for the commit of its store: nothing has happened to the world until then. */
+  readonly isStaged?: true
 }
 
 /** A draw on a named meter. Held before the work, settled after it. */
@@ -158,9 +162,17 @@ export type ResolvedSecret = {
 export interface Driver {
   /** Performs what was judged. Throws DENIED_*, LIMIT_* and UPSTREAM_* errors; checks policy again on the final facts. */
   perform(judgement: Judgement, terms: PerformTerms): Promise<Outcome>
-  /** Releases everything; called once, at the end of the run. */
+  /**
+   * The commits of what the run staged, one for each store, in the order in which they are to happen. Asked once, when the tool has
+   * succeeded and nothing is in flight; each then goes through the broker like a call of the guest, and is performed or refused.
+   */
+  staged?(): readonly Commit[]
+  /** Releases everything, and discards what is staged and was not committed; called once, at the end of the run. */
   close(): Promise<void>
 }
+
+/** A call of one of the grant's `hostOps`. The arguments are JSON data that name exactly what is committed, by content or digest. */
+export type Commit = { readonly op: string; readonly args: unknown }
 
 export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */
