@@ -20,6 +20,8 @@ export type RawCall = {
   readonly args: string
   /** Idempotency key chosen by the guest. */
   readonly key: string | undefined
+  /** The host commits what the run staged: no call of the guest, and not counted as one. */
+  readonly isCommit?: true
 }
 
 /** What the gates find out about one call on its way; what the record will say. */
@@ -93,6 +95,8 @@ export type BrokerRun = {
   /** Effects under way in this process, by receipt scope; a second call with the same key waits for the first. */
   readonly underWay: Map<string, Promise<Answer>>
   readonly approver: Approver
+  /** Answers of staged effects by receipt scope; their receipts are settled when the run has committed, or has not. */
+  readonly staged: Map<string, Answer>
   /** Approvals that hold for the rest of the run (`ask: once_per_run`), by op and subject. */
   readonly standing: Map<string, Ticket>
   readonly recording: Recording | undefined

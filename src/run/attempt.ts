@@ -91,6 +91,11 @@ export class Attempt {
     return this.#gone.signal
   }
 
+  /** The seq of the last call that the guest made. */
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
   /** Hands the tool to the cage. */
   start(module: string): void {
     const { policy, inputJson, reuse } = this.#setting.prepared

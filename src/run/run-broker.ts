@@ -61,6 +61,7 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
       redactor,
     }),
     standing: new Map(),
+    staged: new Map(),
     recording: undefined,
     slots: new Semaphore(policy.limits.maxConcurrentCalls),
     backlog: parts.backlog,

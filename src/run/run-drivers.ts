@@ -1,4 +1,4 @@
-import type { Capability, Driver, DriverSetting } from '../capabilities/capability.ts'
+import type { Capability, Commit, Driver, DriverSetting } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { Powers } from './powers.ts'
@@ -36,6 +36,11 @@ export class RunDrivers {
     })
     this.#opened.set(name, driver)
     return driver
+  }
+
+  /** The commits of what the run staged, capability by capability in the order of the registry. */
+  staged(): readonly Commit[] {
+    return [...this.#capabilities.keys()].flatMap((name) => this.#opened.get(name)?.staged?.() ?? [])
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import { Attempt, type AttemptHandlers } from './attempt.ts'
+import { commitStaged, settleStaged } from './commit.ts'
 import type { CageLease } from './cage-pool.ts'
 import type { CageLoss, SlotEnd } from './hosted-cage.ts'
 import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
@@ -35,7 +36,7 @@ const OVER = new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before it bega
 /**
  * One execution of a tool, from its first record to its result:
  *
- *     begin → cage → guest ⇄ broker → end → calls in flight settle → result (recorded)
+ *     begin → cage → guest ⇄ broker → end → calls in flight settle → commits → result (recorded)
  *
  * The beginning is on record before the first call goes on, and at the latest with the result.
  * The first cause that ends the guest is the ending; everything later is ignored.
@@ -125,6 +126,7 @@ export class Run {
     }
     const totals = this.#stop('kill')
     if (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
+    if (this.#attempt !== undefined) ending = await this.#closeStores(ending, this.#attempt)
     await this.#drivers.close()
     this.#reportCosts()
     return this.#finish(ending, totals, lease)
@@ -138,6 +140,15 @@ export class Run {
   /** The result of a run that was cancelled before it began. */
   cancelled(): RunResult {
     return buildResult({ kind: 'cancelled' }, this.#facts(NO_TOTALS), this.#redactor)
+  }
+
+  /** What a run staged is committed when its tool has succeeded, and else discarded with the drivers. */
+  async #closeStores(ending: Ending, { broker, lastSeq }: Attempt): Promise<Ending> {
+    const { signal } = this.#prepared
+    const commit = { drivers: this.#drivers, broker, lastSeq, signal }
+    const outcome = ending.kind === 'value' ? await commitStaged(commit) : ({ done: 0, left: 1 } as const)
+    settleStaged(broker, outcome)
+    return outcome.ending ?? ending
   }
 
   #joinTask(): LedgerLease {

@@ -7,7 +7,7 @@ import type { BrokerRun, Call } from '../call.ts'
 /** Counts the call, finds its op among the granted ones and parses its arguments. GUEST_*, DENIED_NOT_GRANTED, LIMIT_TOOL_CALLS. */
 export function decode(call: Call, run: BrokerRun): unknown {
   call.gate = 'decode'
-  count(run)
+  if (call.isCommit !== true) count(run)
   run.usage.op(call.op).calls += 1
   const granted = run.ops.get(call.op)
   if (granted === undefined) {

@@ -28,6 +28,7 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
       op,
       subject: judgement.subject,
       effect: judgement.effect,
+      staged: judgement.isStaged,
       rule: judgement.rule,
       ticket: call.ticket?.id,
       request_sha256: requestDigest,

@@ -40,6 +40,8 @@ export function recall(
       { hint: 'Use a new key for a new thing.' },
     )
   }
+  const staged = run.staged.get(scope)
+  if (staged !== undefined) return staged
   if (receipt.state === 'done' && receipt.outcome !== undefined) return { ok: true, json: receipt.outcome }
   const underWay = run.underWay.get(scope)
   if (underWay !== undefined) return join(underWay, run.signal)

@@ -63,6 +63,7 @@ function write(
       op,
       subject: subjectOf(call),
       effect: judgement?.effect,
+      staged: judgement?.isStaged,
       verdict: error === undefined ? 'allow' : 'deny',
       code: error?.code,
       gate: error?.gate,
@@ -81,7 +82,9 @@ function write(
     },
   )
   const scope = call.receiptScope
-  if (scope !== undefined) run.buffer.drain((rows) => run.receipts.settle(scope, state, answer.json, rows))
+  if (scope === undefined) return
+  if (state === 'done' && judgement?.isStaged === true) run.staged.set(scope, answer)
+  else run.buffer.drain((rows) => run.receipts.settle(scope, state, answer.json, rows))
 }
 
 const subjectOf = ({ judgement, refusedSubject }: Call): string | undefined =>

@@ -1,0 +1,87 @@
+import { mediate } from '../broker/broker.ts'
+import type { BrokerRun } from '../broker/call.ts'
+import type { Commit } from '../capabilities/capability.ts'
+import { asTollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import { grantedOps } from './granted-ops.ts'
+import type { RunDrivers } from './run-drivers.ts'
+import { failedBy, type Ending } from './run-ending.ts'
+
+/** What is known of the stores of a run after its commits. `ending`: why the run failed all the same. */
+export type CommitOutcome = {
+  /** Stores that were committed, and those that may have been. */
+  readonly done: number
+  /** Stores that were not. */
+  readonly left: number
+  readonly ending?: Ending
+}
+
+type CommitSetting = {
+  readonly drivers: RunDrivers
+  /** The broker's view of the attempt that succeeded. */
+  readonly broker: BrokerRun
+  readonly lastSeq: number
+  /** Cancels what has not begun. */
+  readonly signal: AbortSignal | undefined
+}
+
+const isCancelled = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
+const NEVER = new AbortController().signal
+
+/**
+ * Commits what a run staged, one store after the other, each a call of the host through the broker: judged, approved where the
+ * policy asks, written down before and after. Stops at the first that is refused; there is no atomicity across stores. Never rejects.
+ */
+export async function commitStaged(setting: CommitSetting): Promise<CommitOutcome> {
+  const { drivers, broker, lastSeq, signal } = setting
+  let commits: readonly Commit[]
+  try {
+    commits = drivers.staged()
+  } catch (error) {
+    return { done: 0, left: 1, ending: failedBy(asTollgateError(error)) }
+  }
+  for (const [index, commit] of commits.entries()) {
+    const left = commits.length - index
+    if (isCancelled(signal)) return { done: index, left, ending: { kind: 'cancelled' } }
+    const refusal = await performCommit(commit, lastSeq + 1 + index, broker, signal ?? NEVER)
+    if (refusal === undefined) continue
+    const isUncertain = refusal.gate === 'perform' || refusal.gate === 'record'
+    const ending: Ending =
+      isCancelled(signal) && !isUncertain ? { kind: 'cancelled' } : { kind: 'failed', error: refusal }
+    return { done: isUncertain ? index + 1 : index, left, ending }
+  }
+  return { done: commits.length, left: 0 }
+}
+
+/** One commit through the broker; its refusal, if it was refused. */
+async function performCommit(
+  { op, args }: Commit,
+  seq: number,
+  broker: BrokerRun,
+  signal: AbortSignal,
+): Promise<ErrorRecord | undefined> {
+  let refusal: ErrorRecord | undefined
+  const refused = (error: ErrorRecord): void => void (refusal ??= error)
+  const ofHost: BrokerRun = {
+    ...broker,
+    ops: grantedOps(broker.policy).ofHost,
+    signal,
+    deliver: () => undefined,
+    refused: (_, error) => refused(error),
+    end: refused,
+  }
+  await mediate({ seq, op, args: JSON.stringify(args), key: undefined, isCommit: true }, ofHost)
+  return refusal
+}
+
+/**
+ * Settles the receipts of staged effects: they happened with the commits, or not at all. Where only some of several stores were
+ * committed, or one may have been, nobody knows which effects happened. A store that fails leaves them as they are: uncertain.
+ */
+export function settleStaged({ staged, receipts, buffer }: BrokerRun, { done, left }: CommitOutcome): void {
+  const state = left === 0 ? 'done' : done === 0 ? 'failed' : 'uncertain'
+  try {
+    for (const [scope, { json }] of staged) buffer.drain((rows) => receipts.settle(scope, state, json, rows))
+  } catch {
+    // The buffer remembers the failure; the end of the run is refused with it.
+  }
+}
