@@ -10,7 +10,7 @@ import { sha256 } from '../digest/sha256.ts'
 import { bestTier } from '../cage/probe.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
-import type { RunOptions } from './options.ts'
+import type { RunOptions, SecretProvider } from './options.ts'
 import { makeProgram, type Program, type ToolSource } from './program.ts'
 import type { RunEvent } from './result.ts'
 import { resolveSecrets } from './secrets.ts'
@@ -114,6 +114,7 @@ export type PrepareSetting = {
   compile(policy: RunOptions['policy']): Promise<CompiledPolicy>
   readonly capabilityNames: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly provideSecret?: SecretProvider | undefined
   readonly approve: ApproveCallback | undefined
 }
 
@@ -152,6 +153,6 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     onEvent,
     approve,
     requestDigest: sha256(canonicalJson({ tool: program.digest, policy: policy.digest, input: inputDigest })),
-    secrets: resolveSecrets(policy, setting.env),
+    secrets: await resolveSecrets(policy, setting, { principal, task, signal }),
   }
 }
