@@ -120,9 +120,13 @@ export type PrepareSetting = {
 
 /**
  * Judges the options of a run and gathers what it needs. Throws CONFIG_* errors: everything that the embedder can mend; what
- * the tool itself does wrong, a syntax error for one, is kept for the result.
+ * the tool itself does wrong, a syntax error for one, is kept for the result. `force` cancels the run as its own signal does.
  */
-export async function prepareRun(options: RunOptions, setting: PrepareSetting): Promise<PreparedRun> {
+export async function prepareRun(
+  options: RunOptions,
+  setting: PrepareSetting,
+  force: AbortSignal,
+): Promise<PreparedRun> {
   mustParse(optionsSchema, options, 'run()')
   const {
     principal = 'local',
@@ -130,10 +134,11 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     idempotencyKey,
     priority = 0,
     reuse,
-    signal,
+    signal: given,
     onEvent,
     approve = setting.approve,
   } = options
+  const signal = given === undefined ? force : AbortSignal.any([given, force])
   const policy = await setting.compile(options.policy)
   bestTier(policy.security.minTier)
   const program = makeProgram(await readTool(options), setting.capabilityNames)

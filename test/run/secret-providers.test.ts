@@ -93,6 +93,19 @@ describe('a secret of a provider', () => {
     expect([result.status, result.logs, events]).toEqual(['cancelled', [], []])
   })
 
+  it('does not keep a Tollgate that is closed by force', async () => {
+    const asked = Promise.withResolvers<undefined>()
+    const secrets: SecretProvider = () => {
+      asked.resolve(undefined)
+      return Promise.withResolvers<string>().promise
+    }
+    const gate = await openGate({ secrets })
+    const running = gate.run({ code: 'return 1', policy: policyOf('provider:vault/company') })
+    await asked.promise
+    await gate.close({ force: true })
+    expect((await running).status).toBe('cancelled')
+  })
+
   it('is named by explain', () => {
     const { credentials } = explainPolicy(definePolicy(policyOf('provider:vault/company')))
     expect(credentials).toEqual([
