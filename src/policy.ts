@@ -13,6 +13,7 @@ import { compilePolicy, isCompiledPolicy } from './policy/compile.ts'
 import { explainPolicy, type ExplanationSection, type PolicyExplanation } from './policy/explain.ts'
 import { jsonSchemaOf, type JsonSchema } from './policy/json-schema.ts'
 import { parsePolicyText, POLICY_BYTES_MAX } from './policy/parse.ts'
+import { missingSecrets } from './run/secrets.ts'
 import {
   formatProblem,
   policyError,
@@ -113,15 +114,24 @@ export type PolicyCheck = {
   readonly warnings: readonly PolicyWarning[]
 }
 
-/** Tells what is wrong or odd with a policy. `strict` counts warnings as problems. Throws only when the file cannot be read. */
+/**
+ * Tells what is wrong or odd with a policy; with `env`, also which secrets have no value there or in their file. `strict` counts warnings as problems.
+ * Throws only when the file cannot be read.
+ */
 export async function checkPolicy(
   source: PolicySource,
-  setting: PolicySetting & { strict?: boolean } = {},
+  setting: PolicySetting & {
+    strict?: boolean
+    env?: Readonly<Record<string, string | undefined>>
+  } = {},
 ): Promise<PolicyCheck> {
   try {
-    const { digest, warnings } = await compileSource(source, setting)
-    const problems = setting.strict === true ? warnings.map(asProblem) : []
-    return { ok: problems.length === 0, digest, problems, warnings }
+    const { env } = setting
+    const policy = await compileSource(source, setting)
+    const missing = env === undefined ? [] : missingSecrets(policy, env)
+    const warnings = [...policy.warnings, ...missing]
+    const problems = setting.strict === true ? [...policy.warnings.map(asProblem), ...missing] : []
+    return { ok: problems.length === 0, digest: policy.digest, problems, warnings }
   } catch (error) {
     const problems = policyProblems(error)
     if (problems.length === 0) throw error

@@ -22,6 +22,8 @@ export interface Capability {
 export type GrantEnvironment = {
   /** Names under `secrets`, with the hosts that each may go to (undefined: any host that the grant allows). */
   readonly secretHosts: ReadonlyMap<string, readonly string[] | undefined>
+  /** Names of secrets that say nothing of how they are sent, so that no request can carry them. */
+  readonly unsignedSecrets?: ReadonlySet<string>
   /** Where relative paths of the policy stand; undefined: in the working folder of the host. */
   readonly baseDirectory?: string | undefined
   /** `prices`, in micro-dollars. */
@@ -148,6 +150,13 @@ export type SecretSigner =
   | { readonly kind: 'bearer' }
   | { readonly kind: 'basic'; readonly username: string }
   | { readonly kind: 'header'; readonly name: string }
+  | {
+      readonly kind: 'aws_v4'
+      readonly accessKeyId: string
+      readonly region: string
+      readonly awsApi: string
+    }
+  /** For what is no header: an argument of a host tool. */
   | { readonly kind: 'none' }
 
 export type ResolvedSecret = {

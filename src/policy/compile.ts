@@ -48,7 +48,7 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
   const grants = compileGrants(
     entries,
     capabilities,
-    { secretHosts: hostsOf(secrets), baseDirectory, prices, warn },
+    { secretHosts: hostsOf(secrets), unsignedSecrets: unsignedOf(secrets), baseDirectory, prices, warn },
     problems,
   )
   const matchers = compileHumanInLoop(policy.human_in_loop, { grants, problems, warn })
@@ -99,6 +99,9 @@ function parseDocument(
 
 const hostsOf = (secrets: readonly SecretDeclaration[]): GrantEnvironment['secretHosts'] =>
   frozenMap(secrets.map(({ name, hosts }) => [name, hosts]))
+
+const unsignedOf = (secrets: readonly SecretDeclaration[]): ReadonlySet<string> =>
+  new Set(secrets.filter(({ signer }) => signer.kind === 'none').map(({ name }) => name))
 
 /** The entries under `permissions` that grant something, by capability. */
 function grantedEntries(

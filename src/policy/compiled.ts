@@ -51,7 +51,9 @@ export type Limits = {
 export type SecretDeclaration = {
   readonly name: string
   readonly source:
-    { readonly kind: 'env'; readonly variable: string } | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'env'; readonly variable: string }
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'provider'; readonly key: string }
   readonly signer: SecretSigner
   readonly hosts: readonly string[] | undefined
 }

@@ -17,8 +17,9 @@ export type ExplanationSection = { readonly title: string; readonly sentences: r
 /** A credential as it may be shown: where it comes from and goes to, never its value. */
 export type ExplainedCredential = {
   readonly name: string
-  /** `env:NAME` or `file:PATH`. */
+  /** `env:NAME`, `file:PATH` or `provider:NAME`. */
   readonly from: string
+  /** Empty: no request carries it. */
   readonly sentAs: string
   /** Undefined: the domains of the entries that name it. */
   readonly hosts: readonly string[] | undefined
@@ -143,18 +144,33 @@ const sentAs = ({ signer }: SecretDeclaration): string => {
       return `HTTP Basic password of ${signer.username}`
     case 'header':
       return `header ${signer.name}`
+    case 'aws_v4':
+      return `AWS signature by the key ${signer.accessKeyId} for ${signer.awsApi} in ${signer.region}`
     case 'none':
-      return 'nothing'
+      return ''
+  }
+}
+
+const placeOf = (source: SecretDeclaration['source']): string => {
+  switch (source.kind) {
+    case 'env':
+      return `env:${source.variable}`
+    case 'file':
+      return `file:${source.path}`
+    case 'provider':
+      return `provider:${source.key}`
   }
 }
 
 const explainCredential = (secret: SecretDeclaration): ExplainedCredential => {
   const { name, source, hosts } = secret
-  const from = source.kind === 'env' ? `env:${source.variable}` : `file:${source.path}`
+  const from = placeOf(source)
   return { name, from, sentAs: sentAs(secret), hosts }
 }
 
 const credentialSentence = ({ name, from, sentAs: form, hosts }: ExplainedCredential): string => {
+  if (form === '')
+    return `${name}, read from ${from}, goes into no request; only a grant above that names it is handed it. The tool never holds it.`
   const allowed = hosts?.length === 0 ? 'nowhere' : `only to ${hosts?.join(', ')}`
   const where = hosts === undefined ? 'only where an entry above names it' : allowed
   return `${name}, read from ${from}, goes out as ${form}, ${where}. The tool never holds it.`

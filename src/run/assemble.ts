@@ -43,11 +43,8 @@ class Assembled implements Tollgate {
   }
 
   async #run(options: RunOptions): Promise<RunResult> {
-    const prepared = await prepareRun(options, this.#parts.prepare)
-    const { signal: given } = prepared
-    const signal = given === undefined ? this.#force.signal : AbortSignal.any([given, this.#force.signal])
-    const cancellable = { ...prepared, signal }
-    return this.#keyed.join(cancellable, new Run(cancellable, this.#parts.setting))
+    const prepared = await prepareRun(options, this.#parts.prepare, this.#force.signal)
+    return this.#keyed.join(prepared, new Run(prepared, this.#parts.setting))
   }
 
   readonly runs: Tollgate['runs'] = {

@@ -23,6 +23,7 @@ const optionsSchema = z.strictObject({
   spareCages: z.int().min(0).max(64).optional(),
   memoryMbMax: z.int().min(64).optional(),
   concurrentRunsMax: z.int().min(1).max(1024).optional(),
+  secrets: callback.optional(),
   onEvent: callback.optional(),
 })
 

@@ -7,6 +7,18 @@ import type { AuditRecord, AuditVerdict } from '../audit/record.ts'
 import type { RunEvent, RunResult } from './result.ts'
 import type { Powers } from './powers.ts'
 
+/** On whose behalf a secret is asked for, and for how long the asker waits. */
+export type SecretAsker = {
+  readonly principal: string
+  /** As the run was given it; undefined: the run is its own task. */
+  readonly task: string | undefined
+  /** Fires when nobody waits any longer. */
+  readonly signal: AbortSignal
+}
+
+/** Gives the value that `provider:NAME` stands for. Asked once for each run, before it begins; what it throws is CONFIG_SECRET_MISSING. */
+export type SecretProvider = (name: string, asker: SecretAsker) => Promise<string> | string
+
 export type TollgateOptions = {
   /** Folder of the state (runs, journal, audit, tickets). Default `.tollgate`; `:memory:` keeps nothing. */
   state?: string
@@ -26,6 +38,8 @@ export type TollgateOptions = {
   concurrentRunsMax?: number
   /** Memory that all runs together may come to use, by their max_memory_mb; more wait. Default: half of the machine's. */
   memoryMbMax?: number
+  /** Gives the secrets that a policy takes from `provider:NAME`. */
+  secrets?: SecretProvider
   onEvent?: (event: RunEvent) => void
 }
 

@@ -115,6 +115,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
     compile: createPolicyLoader(capabilities, tools),
     capabilityNames: capabilities.map(({ name, guestName = name }) => guestName),
     env: powers.env,
+    provideSecret: options.secrets,
     approve: options.approve,
   }
   return { setting, prepare, sink }

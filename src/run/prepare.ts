@@ -10,7 +10,7 @@ import { sha256 } from '../digest/sha256.ts'
 import { bestTier } from '../cage/probe.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
-import type { RunOptions } from './options.ts'
+import type { RunOptions, SecretProvider } from './options.ts'
 import { makeProgram, type Program, type ToolSource } from './program.ts'
 import type { RunEvent } from './result.ts'
 import { resolveSecrets } from './secrets.ts'
@@ -114,14 +114,19 @@ export type PrepareSetting = {
   compile(policy: RunOptions['policy']): Promise<CompiledPolicy>
   readonly capabilityNames: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly provideSecret?: SecretProvider | undefined
   readonly approve: ApproveCallback | undefined
 }
 
 /**
  * Judges the options of a run and gathers what it needs. Throws CONFIG_* errors: everything that the embedder can mend; what
- * the tool itself does wrong, a syntax error for one, is kept for the result.
+ * the tool itself does wrong, a syntax error for one, is kept for the result. `force` cancels the run as its own signal does.
  */
-export async function prepareRun(options: RunOptions, setting: PrepareSetting): Promise<PreparedRun> {
+export async function prepareRun(
+  options: RunOptions,
+  setting: PrepareSetting,
+  force: AbortSignal,
+): Promise<PreparedRun> {
   mustParse(optionsSchema, options, 'run()')
   const {
     principal = 'local',
@@ -129,10 +134,11 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     idempotencyKey,
     priority = 0,
     reuse,
-    signal,
+    signal: given,
     onEvent,
     approve = setting.approve,
   } = options
+  const signal = given === undefined ? force : AbortSignal.any([given, force])
   const policy = await setting.compile(options.policy)
   bestTier(policy.security.minTier)
   const program = makeProgram(await readTool(options), setting.capabilityNames)
@@ -152,6 +158,6 @@ export async function prepareRun(options: RunOptions, setting: PrepareSetting): 
     onEvent,
     approve,
     requestDigest: sha256(canonicalJson({ tool: program.digest, policy: policy.digest, input: inputDigest })),
-    secrets: resolveSecrets(policy, setting.env),
+    secrets: await resolveSecrets(policy, setting, { principal, task, signal }),
   }
 }

@@ -4,53 +4,133 @@ import { SECRET_SIZE_MIN } from '../audit/secret-forms.ts'
 import type { ResolvedSecret } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy, SecretDeclaration } from '../policy/compiled.ts'
+import type { SecretProvider } from './options.ts'
+import { untilAborted } from './until-aborted.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
+/** Where values come from. */
+export type SecretSources = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly provideSecret?: SecretProvider | undefined
+  /** How long the provider may take, in milliseconds. */
+  readonly providerMsMax?: number
+}
 
-function read({ name, source }: SecretDeclaration, env: Environment): string {
-  const missing = (what: string, cause?: unknown): TollgateError =>
-    new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} has no value: ${what}.`, {
-      rule: `secrets.${name}`,
-      cause,
-    })
+/** The run that asks. */
+type Asker = {
+  readonly principal: string
+  readonly task: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** A secret without a value, and why: a problem of the policy `path`. Holds no part of a value. */
+export type MissingSecret = {
+  readonly code: 'CONFIG_SECRET_MISSING'
+  readonly path: string
+  readonly message: string
+}
+
+const PROVIDER_MS_MAX = 10_000
+
+const missing = (name: string, what: string, cause?: unknown): TollgateError =>
+  new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} has no value: ${what}.`, {
+    rule: `secrets.${name}`,
+    cause,
+  })
+
+/** A value that is too short cannot be told from ordinary text. */
+function checked(name: string, value: string): string {
+  if (value.length >= SECRET_SIZE_MIN) return value
+  throw new TollgateError(
+    'CONFIG_SECRET_MISSING',
+    `The secret ${name} is shorter than ${SECRET_SIZE_MIN} characters, so it could not be redacted.`,
+    { rule: `secrets.${name}` },
+  )
+}
+
+type LocalSource = Exclude<SecretDeclaration['source'], { kind: 'provider' }>
+
+function readLocal(name: string, source: LocalSource, env: SecretSources['env']): string {
   if (source.kind === 'env') {
     const value = env[source.variable]
     if (value === undefined || value === '')
-      throw missing(`the environment variable ${source.variable} is not set`)
+      throw missing(name, `the environment variable ${source.variable} is not set`)
     return value
   }
   try {
     return readFileSync(source.path, 'utf8').replace(/\r?\n$/, '')
   } catch (cause) {
-    throw missing(`the file ${source.path} cannot be read`, cause)
+    throw missing(name, `the file ${source.path} cannot be read`, cause)
   }
+}
+
+/** What the provider throws stays a cause: it may hold what it was about to give. */
+async function askProvider(
+  name: string,
+  key: string,
+  { provideSecret, providerMsMax = PROVIDER_MS_MAX }: SecretSources,
+  { principal, task, signal: given }: Asker,
+): Promise<string> {
+  if (provideSecret === undefined)
+    throw missing(name, `provider:${key} needs the option secrets of createTollgate`)
+  const timeout = AbortSignal.timeout(providerMsMax)
+  const signal = given === undefined ? timeout : AbortSignal.any([given, timeout])
+  let value: unknown
+  try {
+    value = await untilAborted(
+      Promise.try(() => provideSecret(key, { principal, task, signal })),
+      signal,
+    )
+  } catch (cause) {
+    const late = timeout.aborted ? `did not give provider:${key} within ${providerMsMax} ms` : undefined
+    throw missing(name, `the provider ${late ?? `failed to give provider:${key}`}`, cause)
+  }
+  if (typeof value !== 'string' || value === '') throw missing(name, `the provider has no provider:${key}`)
+  return value
+}
+
+async function resolveOne(
+  { name, source, signer, hosts }: SecretDeclaration,
+  sources: SecretSources,
+  asker: Asker,
+): Promise<ResolvedSecret> {
+  const value =
+    source.kind === 'provider'
+      ? await askProvider(name, source.key, sources, asker)
+      : readLocal(name, source, sources.env)
+  return Object.freeze({ name, value: checked(name, value), signer, hosts })
 }
 
 /**
  * Resolves every secret of a policy, before the guest gets its first result, so that redaction knows them all (SOUNDNESS 21).
- * Throws CONFIG_SECRET_MISSING, also for a value that is too short to be told from ordinary text.
+ * Throws CONFIG_SECRET_MISSING, also for a value that is too short to be told from ordinary text. Empty when the run was cancelled in
+ * the meantime: then it never begins.
  */
-export function resolveSecrets(
+export async function resolveSecrets(
   policy: CompiledPolicy,
-  env: Environment,
-): ReadonlyMap<string, ResolvedSecret> {
-  const secrets = new Map<string, ResolvedSecret>()
-  for (const declaration of policy.secrets.values()) {
-    const { name, signer, hosts } = declaration
-    const value = read(declaration, env)
-    if (value.length < SECRET_SIZE_MIN) {
-      throw new TollgateError(
-        'CONFIG_SECRET_MISSING',
-        `The secret ${name} is shorter than ${SECRET_SIZE_MIN} characters, so it could not be redacted.`,
-        {
-          rule: `secrets.${name}`,
-        },
-      )
-    }
-    secrets.set(name, Object.freeze({ name, value, signer, hosts }))
+  sources: SecretSources,
+  asker: Asker,
+): Promise<ReadonlyMap<string, ResolvedSecret>> {
+  const all = [...policy.secrets.values()].map((declaration) => resolveOne(declaration, sources, asker))
+  try {
+    return new Map((await Promise.all(all)).map((secret) => [secret.name, secret]))
+  } catch (error) {
+    if (asker.signal?.aborted === true) return new Map()
+    throw error
   }
-  return secrets
 }
+
+/** The secrets of a policy that a run would find without a value; those of a provider are not asked for. */
+export const missingSecrets = (policy: CompiledPolicy, env: SecretSources['env']): readonly MissingSecret[] =>
+  [...policy.secrets.values()].flatMap(({ name, source }) => {
+    if (source.kind === 'provider') return []
+    try {
+      checked(name, readLocal(name, source, env))
+      return []
+    } catch (error) {
+      const { message } = error as Error
+      return [{ code: 'CONFIG_SECRET_MISSING', path: `secrets.${name}`, message }]
+    }
+  })
 
 /** A credential behind the name of its scheme, as one header carries both: `Token 0a1b…` (RFC 9110, section 11.4). */
 const SCHEME_AND_TOKEN = /^[A-Za-z][\w-]* +(\S+)$/

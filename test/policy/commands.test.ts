@@ -1,4 +1,6 @@
 /** `tollgate check` and `tollgate explain`, run in this process with a terminal that keeps what it is told. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isTollgateError } from '../../src/errors/tollgate-error.ts'
@@ -43,6 +45,20 @@ const tollgate = async (...argv: string[]): Promise<Told> => {
 }
 
 describe('tollgate check', () => {
+  test('says which secrets are missing, as a warning, and as a problem with --strict', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tollgate-check-'))
+    const file = join(folder, 'policy.yaml')
+    writeFileSync(file, 'secrets: { key: { from: "file:key" } }')
+    const missing = `secrets.key: The secret key has no value: the file ${join(folder, 'key')} cannot be read.`
+    const warned = await tollgate('check', file)
+    expect([warned.exit, warned.text.includes(missing)]).toEqual([0, true])
+    expect(await tollgate('check', file, '--strict')).toMatchObject({ exit: 2 })
+    writeFileSync(join(folder, 'key'), 'sk-file-4f9a1c7be2d84c50')
+    const { exit, text } = await tollgate('check', file, '--strict')
+    rmSync(folder, { recursive: true })
+    expect([exit, text.includes('sk-file')]).toEqual([0, false])
+  })
+
   test('says that a policy is valid, lists its warnings with their place, and prints its digest', async () => {
     const { exit, text } = await tollgate('check', usersExample)
     expect(exit).toBe(0)

@@ -51,8 +51,7 @@ describe('the problems of a policy', () => {
         "16:3 limits.max_tool_calls: must be at least 0",
         "17:3 limits.max_cost_usd: must be a finite number, not NaN",
         "18:3 limits.max_duration_seconds: must be a number, not null",
-        "20:3 secrets.key: must say how it is sent: exactly one of bearer: {}, basic: { username }, header: { name }",
-        "20:10 secrets.key.from: must be env:NAME or file:PATH",
+        "20:10 secrets.key.from: must be env:NAME, file:PATH or provider:NAME",
         "21:1 human_in_loop: must be a list, not text ("send_email")",
       ]
     `)
@@ -123,7 +122,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
   'output.on_classifier_error': { accepts: [null], refuses: ['deny'] },
   'security.require_deployment': { accepts: [null, false], refuses: [true] },
   'security.accepts_code': { accepts: [null, true], refuses: [false] },
-  'secrets.company_api.aws_v4': { accepts: [null], refuses: [{}] },
   'secrets.company_api.oauth_refresh': { accepts: [null], refuses: [{}] },
 }
 

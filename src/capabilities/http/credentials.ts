@@ -1,13 +1,27 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ResolvedSecret } from '../capability.ts'
+import { awsHeaders } from './aws-v4.ts'
 import { agreesWith, matchesHost, originText, readDomainPattern, type Origin } from './domain-pattern.ts'
 import type { Header } from './header-rules.ts'
+import type { HttpRequest } from './ops.ts'
 
 /** What a header value may hold (RFC 9110, section 5.5, without obs-text); a credential with anything else was pasted wrongly. */
 const SENDABLE = /^[\u0021-\u007e](?:[\t\u0020-\u007e]*[\u0021-\u007e])?$/
 
+/** The headers by which the host says who sends a request: one for most secrets, several for a signature. Throws like {@link credentialFor}. */
+export async function credentialHeaders(
+  name: string,
+  request: HttpRequest,
+  secrets: ReadonlyMap<string, ResolvedSecret>,
+): Promise<readonly Header[]> {
+  const header = credentialFor(name, request, secrets)
+  if (header !== undefined) return [header]
+  const secret = secrets.get(name)
+  return secret?.signer.kind === 'aws_v4' ? awsHeaders(request, secret.signer, secret.value, Date.now()) : []
+}
+
 /**
- * The header that carries a credential to an origin. Made after the final judgement of each hop, never part of what is judged,
+ * The header that carries a credential to an origin, undefined where it is none but a signature. Made after the final judgement of each hop, never part of what is judged,
  * approved or recorded. Throws DENIED_SECRET_HOST when the secret may not go there, CONFIG_SECRET_MISSING when it cannot be sent.
  */
 export function credentialFor(
@@ -56,6 +70,7 @@ function signed({ value, signer }: ResolvedSecret): Header | undefined {
       ]
     case 'header':
       return [signer.name.toLowerCase(), value]
+    case 'aws_v4':
     case 'none':
       return undefined
   }

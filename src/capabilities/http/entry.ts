@@ -78,6 +78,8 @@ function checkSecret(
   environment: GrantEnvironment,
 ): void {
   if (!environment.secretHosts.has(name)) invalid(`${rule}.auth`, `no secret is named ${name}`)
+  if (environment.unsignedSecrets?.has(name) === true)
+    invalid(`${rule}.auth`, `the secret ${name} does not say how it is sent`)
   const hosts = environment.secretHosts.get(name)
   if (hosts !== undefined && !hosts.some((host) => hostCovers(host, pattern))) {
     invalid(

@@ -25,13 +25,13 @@ export type Response = {
 /** All headers that leave beside Host and Content-Length. What the host sets replaces what the guest set. */
 export function headersToSend(
   { headers }: HttpRequest,
-  credential: Header | undefined,
+  credential: readonly Header[],
   idempotencyKey: string | undefined,
 ): readonly Header[] {
   const sent = new Map<string, string>([['user-agent', USER_AGENT], ...headers])
   sent.set('accept-encoding', ACCEPTED_ENCODINGS)
   if (idempotencyKey !== undefined) sent.set('idempotency-key', idempotencyKey)
-  if (credential !== undefined) sent.set(...credential)
+  for (const [name, value] of credential) sent.set(name, value)
   return [...sent]
 }
 
@@ -70,7 +70,8 @@ export async function send(
   }
 }
 
-const bytesOf = (body: RequestBody | null): Buffer | null => {
+/** The bytes of a body as they are sent. */
+export const bytesOf = (body: RequestBody | null): Buffer | null => {
   if (body === null) return null
   return 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64')
 }

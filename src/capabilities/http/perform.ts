@@ -2,7 +2,7 @@ import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Outcome, PerformTerms, ResolvedSecret } from '../capability.ts'
 import { toAnswer } from './answer.ts'
 import type { Connection, Connections } from './connections.ts'
-import { credentialFor } from './credentials.ts'
+import { credentialHeaders } from './credentials.ts'
 import type { Deadline } from './deadline.ts'
 import { discardResponse, headersToSend, readResponse, send, type Response } from './exchange.ts'
 import { entryOf, type HttpGrant, type HttpJudgement, type RequestDraft } from './grant.ts'
@@ -77,16 +77,16 @@ async function followAll(progress: Progress): Promise<Outcome> {
 /** Sends one hop. While nothing has left, a failure says so: then nothing is charged, and an effect can be tried again. */
 async function sendHop(progress: Progress, hop: HttpJudgement): Promise<Response> {
   try {
-    return await dispatch(progress, hop, headersOf(progress, hop))
+    return await dispatch(progress, hop, await headersOf(progress, hop))
   } catch (error) {
     throw progress.sent ? error : asTollgateError(error).with({ notPerformed: true })
   }
 }
 
 /** Everything that the host adds is decided here, by the entry that allowed this hop. */
-function headersOf({ grant, secrets, call }: Progress, hop: HttpJudgement): readonly Header[] {
+async function headersOf({ grant, secrets, call }: Progress, hop: HttpJudgement): Promise<readonly Header[]> {
   const { auth } = entryOf(grant, hop)
-  const credential = auth === undefined ? undefined : credentialFor(auth, hop.request, secrets)
+  const credential = auth === undefined ? [] : await credentialHeaders(auth, hop.request, secrets)
   return headersToSend(hop.request, credential, hop.idempotency === 'keyed' ? call.idempotencyKey : undefined)
 }
 

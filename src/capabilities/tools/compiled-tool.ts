@@ -6,6 +6,7 @@ import { argumentsOf, type HostTool } from './define-tool.ts'
 import { compileGlob } from './glob.ts'
 import { microUsd } from './price.ts'
 import type { ToolGrantDocument } from './schema.ts'
+import { compileSecretArguments, refuseSecretArguments, type SecretArguments } from './secret-arguments.ts'
 
 /** One granted tool: what it declares and what its entry says, put together. Frozen. */
 export type CompiledTool = {
@@ -19,6 +20,8 @@ export type CompiledTool = {
   readonly costMicroUsd: number
   readonly quotas: readonly Quota[]
   readonly document: ToolGrantDocument
+  /** What the host fills. */
+  readonly secrets: SecretArguments
   /** Throws DENIED_ARGUMENT for arguments that the entry does not allow. */
   checkArguments(args: unknown): void
 }
@@ -48,6 +51,7 @@ export function compileTool(
     rule,
     effect,
     document,
+    secrets: compileSecretArguments(tool, document, rule, environment),
     categories: Object.freeze([...new Set([...tool.categories, ...(document.category ?? [])])]),
     costMicroUsd: Math.max(tool.costMicroUsd, microUsd(costUsd)),
     quotas: deepFreeze(quotas),
@@ -115,7 +119,8 @@ function compileRule(rule: ArgumentRule): (value: unknown) => boolean {
 
 /** Judges one call. The arguments are those that the tool's own schema made, for it is they that are performed. */
 export function judgeTool(compiled: CompiledTool, args: unknown): Judgement {
-  const { tool, rule, document, effect, categories, costMicroUsd, quotas } = compiled
+  const { tool, rule, document, secrets, effect, categories, costMicroUsd, quotas } = compiled
+  refuseSecretArguments(tool, secrets, args, rule)
   compiled.checkArguments(args)
   return Object.freeze({
     op: `tools.${tool.name}`,
@@ -124,17 +129,18 @@ export function judgeTool(compiled: CompiledTool, args: unknown): Judgement {
     categories,
     ...(document.ask && { ask: document.ask }),
     subject: tool.name,
-    request: frozenRequest(tool, args),
+    request: frozenRequest(tool, args, secrets),
     costMicroUsd,
     quotas,
     idempotency: effect === 'read' ? 'idempotent' : 'at_most_once',
   })
 }
 
-/** What will be performed, as JSON data: the arguments as the tool's own schema made them. */
-function frozenRequest(tool: HostTool, args: unknown): unknown {
+/** What will be performed, as JSON data: the arguments as the tool's own schema made them, and the names of secrets for the rest. */
+function frozenRequest(tool: HostTool, args: unknown, secrets: SecretArguments): unknown {
   try {
-    return Object.freeze({ tool: tool.name, arguments: frozenCopy(args ?? null) })
+    const named = Object.keys(secrets).length > 0 && { secrets }
+    return Object.freeze({ tool: tool.name, arguments: frozenCopy(args ?? null), ...named })
   } catch (cause) {
     throw new TollgateError(
       'CONFIG_USAGE',

@@ -121,6 +121,12 @@ export function checked(tool: HostTool, refuse: (what: string) => never): HostTo
   })
 }
 
+/** The schema of one argument; undefined where the input is no plain object schema, or has no such argument. */
+export const argumentSchema = ({ input }: HostTool, name: string): z.ZodType | undefined =>
+  input instanceof z.ZodObject && Object.hasOwn(input.shape, name)
+    ? (input.shape as Readonly<Record<string, z.ZodType>>)[name]
+    : undefined
+
 /**
  * The names of a tool's arguments, and whether there can be no other. Where its input is no plain object schema (a pipe, a
  * record, a union), nothing is known: no names, and not closed.

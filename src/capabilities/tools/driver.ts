@@ -1,24 +1,30 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
-import type { Driver, Judgement, Outcome, PerformTerms } from '../capability.ts'
+import type { Driver, Judgement, Outcome, PerformTerms, ResolvedSecret } from '../capability.ts'
 import type { HostTool } from './define-tool.ts'
 import { isPrice, microUsd } from './price.ts'
+import { withSecrets, type SecretArguments } from './secret-arguments.ts'
+
+type Secrets = ReadonlyMap<string, ResolvedSecret>
 
 /** Performs host tools: functions of the embedder, in the embedder's process. */
-export function openToolsDriver(tools: ReadonlyMap<string, HostTool>): Driver {
+export function openToolsDriver(tools: ReadonlyMap<string, HostTool>, secrets: Secrets): Driver {
   return {
-    perform: (judgement, run) => performTool(tools, judgement, run),
+    perform: (judgement, run) => performTool(tools, secrets, judgement, run),
     close: () => Promise.resolve(),
   }
 }
 
 async function performTool(
   tools: ReadonlyMap<string, HostTool>,
+  secrets: Secrets,
   judgement: Judgement,
   run: PerformTerms,
 ): Promise<Outcome> {
-  const { tool: name, arguments: args } = judgement.request as { tool: string; arguments: unknown }
+  const request = judgement.request as { tool: string; arguments: unknown; secrets?: SecretArguments }
+  const { tool: name } = request
   const tool = tools.get(name)
   if (tool === undefined) throw new TollgateError('CONFIG_HOST_TOOL_UNKNOWN', `The host has no tool ${name}.`)
+  const args = withSecrets(tool, request.arguments, request.secrets ?? {}, secrets)
   let reported: number | undefined
   const { signal, runId, taskId, principal, idempotencyKey } = run
   const charge = (costUsd: number): void => {

@@ -23,6 +23,8 @@ export function explainTool(compiled: CompiledTool): string {
     if (rule.pattern !== undefined) parts.push(`with ${name} matching ${JSON.stringify(rule.pattern)}`)
     if (rule.one_of !== undefined) parts.push(`with ${name} one of ${JSON.stringify(rule.one_of)}`)
   }
+  for (const [name, secret] of Object.entries(compiled.secrets))
+    parts.push(`with ${name} filled by the host with the secret ${secret}`)
   if (costMicroUsd > 0) parts.push(`at up to ${costMicroUsd / 1e6} USD a call`)
   const ask = askOf(compiled)
   return `${parts.join(', ')}.${ask === 'never' && effect === 'read' ? '' : ` ${ASKS[ask]}`}`

@@ -5,6 +5,7 @@ import { compileTool, judgeTool, type CompiledTool } from './compiled-tool.ts'
 import type { HostTool } from './define-tool.ts'
 import { explainTool, worstCaseOfTools } from './explain.ts'
 import type { ToolsDocument } from './schema.ts'
+import { inputOfGuest } from './secret-arguments.ts'
 
 /** Compiles `permissions.tools`. `known` undefined: the host's tools are not at hand (tollgate check), so names cannot be verified. */
 export function compileToolsGrant(
@@ -38,11 +39,11 @@ export function compileToolsGrant(
   })
 }
 
-const opOf = ({ tool }: CompiledTool): GrantedOp =>
+const opOf = ({ tool, secrets }: CompiledTool): GrantedOp =>
   Object.freeze({
     name: `tools.${tool.name}`,
     path: Object.freeze(['tools', tool.name]),
-    arguments: tool.input,
+    arguments: inputOfGuest(tool, secrets),
   })
 
 type Found = Pick<CompiledTool, 'tool' | 'verified'>

@@ -33,6 +33,12 @@ const toolGrant = z.strictObject({
     .record(z.string().min(1), argumentRule)
     .optional()
     .describe('what single arguments may be; one that is named here must be given'),
+  secrets: z
+    .record(z.string().min(1).max(64), z.string().min(1))
+    .optional()
+    .describe(
+      'arguments that the host fills with a secret, by its name under secrets; the guest neither gives nor sees them',
+    ),
   cost_usd: z
     .number()
     .min(0)
@@ -59,7 +65,7 @@ export const schemaForTools = (known: ReadonlyMap<string, HostTool>): z.ZodType<
   toolsSchema.superRefine((document, refinement) => {
     const report = (path: string[], message: string, candidates: Iterable<string>, code?: string): void =>
       refinement.addIssue({ code: 'custom', path, message, params: { candidates: [...candidates], code } })
-    for (const [name, { args = {} }] of Object.entries(document)) {
+    for (const [name, { args = {}, secrets = {} }] of Object.entries(document)) {
       const tool = known.get(name)
       if (tool === undefined) {
         report([name], 'the host has no tool of that name', known.keys(), 'CONFIG_HOST_TOOL_UNKNOWN')
@@ -69,6 +75,9 @@ export const schemaForTools = (known: ReadonlyMap<string, HostTool>): z.ZodType<
       for (const argument of Object.keys(args)) {
         if (closed && !names.has(argument))
           report([name, 'args', argument], `is no argument of ${name}`, names)
+      }
+      for (const argument of Object.keys(secrets)) {
+        if (!names.has(argument)) report([name, 'secrets', argument], `is no argument of ${name}`, names)
       }
     }
   })

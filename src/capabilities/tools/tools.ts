@@ -12,7 +12,7 @@ export function createToolsCapability(tools: readonly HostTool[] | undefined): C
     name: 'tools',
     schema: known === undefined ? toolsSchema : schemaForTools(known),
     compile: (document, environment) => compileToolsGrant(document as ToolsDocument, known, environment),
-    openDriver: () => openToolsDriver(known ?? new Map()),
+    openDriver: (_, { secrets }) => openToolsDriver(known ?? new Map(), secrets),
   }
 }
 

@@ -30,7 +30,9 @@ export const addPolicyCommands = (program: Command, invocation: Invocation): voi
 const addCheck = (program: Command, invocation: Invocation): void => {
   const command = program
     .command('check')
-    .description('tell everything that is wrong with a policy; exit code 2 when something is')
+    .description(
+      'tell everything that is wrong with a policy, and which secrets are missing; exit code 2 when something is',
+    )
     .argument('[file]', 'policy, YAML or JSON')
     .option('--strict', 'count warnings as problems')
     .option(...TOOLS_OPTION)
@@ -82,7 +84,14 @@ const check = async (
   if (file === undefined) {
     throw new TollgateError('CONFIG_USAGE', 'Name the file of a policy.', { hint: 'tollgate check --help' })
   }
-  const found = await checkPolicy({ path: file }, { ...(await settingOf(tools)), strict })
+  const found = await checkPolicy(
+    { path: file },
+    {
+      ...(await settingOf(tools)),
+      strict,
+      env: process.env,
+    },
+  )
   if (terminal.json) terminal.printJson({ file, ...found })
   else terminal.print(checkLines(file, found, terminal.out))
   return found.ok ? EXIT_DONE : EXIT_USAGE

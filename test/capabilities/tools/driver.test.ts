@@ -39,7 +39,7 @@ const settingWith = (signal: AbortSignal): PerformTerms => ({
 })
 
 const perform = (run: Perform, signal = new AbortController().signal) =>
-  openToolsDriver(new Map([['lookup', toolThat(run)]])).perform(judgement, settingWith(signal))
+  openToolsDriver(new Map([['lookup', toolThat(run)]]), new Map()).perform(judgement, settingWith(signal))
 
 describe('the driver of host tools', () => {
   test('hands over the judged arguments, frozen, and who asks', async () => {
@@ -100,7 +100,10 @@ describe('the driver of host tools', () => {
   })
 
   test('knows only the tools of its host', async () => {
-    const run = openToolsDriver(new Map()).perform(judgement, settingWith(new AbortController().signal))
+    const run = openToolsDriver(new Map(), new Map()).perform(
+      judgement,
+      settingWith(new AbortController().signal),
+    )
     await expect(run).rejects.toMatchObject({ code: 'CONFIG_HOST_TOOL_UNKNOWN' })
   })
 })
