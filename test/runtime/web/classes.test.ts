@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import { WEB_PARTS } from '../../../runtime/abi/web-names.ts'
+import { runInNewContext } from 'node:vm'
+import { PERMITTED_WEB as names } from '../../../runtime/permits.ts'
+import { CRAWL, type Crawled } from '../crawl.ts'
 import { driver, valueOf } from './running.ts'
 
 afterAll(() => driver.close())
-
-const names = Object.values(WEB_PARTS).flat()
 
 describe('the globals of the web', () => {
   it('are all there for a tool that names them', async () => {
@@ -17,9 +17,20 @@ describe('the globals of the web', () => {
   it('are not there for a tool that names none, and leave nothing behind for one that does', async () => {
     const list = 'return Object.getOwnPropertyNames(globalThis)'
     const bare = (await valueOf(list)) as string[]
-    expect(bare.filter((name) => (names as readonly string[]).includes(name))).toEqual([])
+    expect(bare.filter((name) => names.includes(name))).toEqual([])
     const full = (await valueOf(`// ${names.join(' ')}\n${list}`)) as string[]
     expect(full.toSorted()).toEqual([...bare, ...names].toSorted())
+  })
+
+  it('bring no native function that the bare language has not, and nothing of another realm', async () => {
+    const nameOf = (found: string): string => found.slice(found.indexOf(' ') + 1)
+    const bare = JSON.parse(runInNewContext(`${CRAWL}; JSON.stringify(crawl({}))`) as string) as Crawled
+    const known = new Set(bare.natives.map(nameOf))
+    const found = (await valueOf(
+      `${CRAWL}; return crawl({ made: [new URL('a:b'), new Response('x').body, new AbortController()] }) // ${names.join(' ')}`,
+    )) as Crawled
+    expect(found.natives.filter((one) => !known.has(nameOf(one)))).toEqual([])
+    expect([found.strangers, found.generators]).toEqual([[], []])
   })
 
   it('open no way to code from text', async () => {
