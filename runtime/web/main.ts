@@ -3,7 +3,13 @@
  * of them; of its parts only those run that are named. What it takes from the language it takes then.
  */
 import { WEB_GLOBAL, WEB_PARTS, type WebPart } from '../abi/web-names.ts'
-import { define, GLOBAL, ReflectDeleteProperty } from '../kernel/primordials.ts'
+import {
+  define,
+  GLOBAL,
+  ObjectDefineProperty,
+  ReflectDeleteProperty,
+  ReflectGetOwnPropertyDescriptor,
+} from '../kernel/primordials.ts'
 import type { makeFetchClasses } from './fetch.ts'
 import type { InstallWeb } from './powers.ts'
 
@@ -31,6 +37,8 @@ const install: InstallWeb = (named, request) => {
     streams: () => require('./streams.ts') as Exports,
     url: () => require('./url.ts') as Exports,
   }
+  // The URL library replaces it, so that its own functions pass for native ones.
+  const toString = ReflectGetOwnPropertyDescriptor(Function.prototype, 'toString')
   const done: Partial<Record<WebPart, boolean>> = {}
   const load = (part: WebPart): void => {
     if (done[part] === true) return
@@ -40,6 +48,7 @@ const install: InstallWeb = (named, request) => {
     for (const name of WEB_PARTS[part]) define(GLOBAL, name, made[name])
   }
   for (const part of Object.keys(WEB_PARTS) as WebPart[]) if (named.split(',').includes(part)) load(part)
+  if (toString !== undefined) ObjectDefineProperty(Function.prototype, 'toString', toString)
   // The URL library keeps a note of itself where the guest could write in it.
   ReflectDeleteProperty(GLOBAL, '__core-js_shared__')
 }

@@ -27,7 +27,7 @@ describe('the globals of the web', () => {
     const bare = JSON.parse(runInNewContext(`${CRAWL}; JSON.stringify(crawl({}))`) as string) as Crawled
     const known = new Set(bare.natives.map(nameOf))
     const found = (await valueOf(
-      `${CRAWL}; return crawl({ made: [new URL('a:b'), new Response('x').body, new AbortController()] }) // ${names.join(' ')}`,
+      `${CRAWL}; return crawl({ made: [new URL('a:b'), new Response('x').body, new AbortController()] }) /* ${names.join(' ')} */`,
     )) as Crawled
     expect(found.natives.filter((one) => !known.has(nameOf(one)))).toEqual([])
     expect([found.strangers, found.generators]).toEqual([[], []])

@@ -5,7 +5,7 @@ import { openSite } from '../../harness/site.ts'
 const TOOL = `export default async ({ base }) => {
   const url = new URL('/items?x=1', base)
   url.searchParams.append('q', 'a b')
-  const response = await fetch(url, { method: 'POST', headers: { 'x-mine': '1' }, body: new URLSearchParams({ k: 'v' }) })
+  const response = await fetch(url, { method: 'POST', body: new URLSearchParams({ k: 'v' }) })
   let text = ''
   for await (const part of response.body.pipeThrough(new TextDecoderStream())) text += part
   return [response.status, response.ok, text]
@@ -20,14 +20,14 @@ it('a tool that uses URL, fetch and streams reaches a server that it may reach',
   const result = await gate.run({ code: TOOL, policy, input: { base } })
   expect(result.error).toBeUndefined()
   expect(result.value).toEqual([200, true, 'got /items?x=1&q=a+b'])
-  expect(site.arrived.map(({ method, url }) => [method, url])).toEqual([['POST', '/items?x=1&q=a+b']])
+  expect(site.requests.map(({ method, url }) => [method, url])).toEqual([['POST', '/items?x=1&q=a+b']])
 })
 
 it('fetch without the grant, or to another host, is refused by the gate', async () => {
   await using gate = await openGate()
   const tool = `export default () => fetch('http://other.example/').catch(({ code, gate }) => [code, gate])`
   const bare = await gate.run({ code: tool, policy: { permissions: {} } })
-  expect(bare.value).toEqual(['DENIED_NOT_GRANTED', 'authorize'])
+  expect(bare.value).toEqual(['DENIED_NOT_GRANTED', 'decode'])
   const policy = { permissions: { http: { allowed_domains: ['api.example'] } } }
   const other = await gate.run({ code: tool, policy })
   expect(other.value).toEqual([expect.stringMatching(/^DENIED_/), 'authorize'])
