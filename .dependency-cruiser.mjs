@@ -12,6 +12,9 @@ const OPENS_THE_WORLD =
 const PURE = '^src/(policy|budget|labels|canonical)/'
 const JUDGING = '^src/capabilities/[^/]+/(ops|grant)\\.ts$'
 
+const WEB_LIBRARIES =
+  'node_modules/(core-js|@exodus/bytes|web-streams-polyfill|event-target-shim|@ungap/structured-clone)/'
+
 const forbid = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to })
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown']
 
@@ -26,7 +29,13 @@ const guest = [
     'runtime-stays-inside',
     'Guest code has ES built-ins only: import from runtime/ or not at all.',
     { path: '^runtime/' },
-    { pathNot: '^runtime/' },
+    { pathNot: `^runtime/|${WEB_LIBRARIES}` },
+  ),
+  forbid(
+    'web-libraries-in-web',
+    'Only the web classes are made of libraries; the kernel has none.',
+    { path: '^runtime/', pathNot: '^runtime/web/' },
+    { path: WEB_LIBRARIES },
   ),
   forbid(
     'src-takes-only-abi',
@@ -260,7 +269,8 @@ const hygiene = [
   forbid(
     'ships-no-dev-dependency',
     'A user does not have it.',
-    { path: '^(src|runtime)/', pathNot: '^src/build/' },
+    // What runtime/web takes in, the bundle carries inside itself.
+    { path: '^(src|runtime)/', pathNot: '^src/build/|^runtime/web/' },
     { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: 'node_modules/@types/' },
   ),
   forbid(

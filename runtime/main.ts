@@ -4,6 +4,7 @@
  */
 import type { KernelExports, Send } from './abi/inside.ts'
 import type { StubManifest } from './abi/ops.ts'
+import { WEB_GLOBAL } from './abi/web-names.ts'
 import { DB_QUERY, sweetenDb } from './capabilities/db.ts'
 import { FS_SUGARS } from './capabilities/fs.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
@@ -11,13 +12,14 @@ import { installClock, type Clock } from './kernel/clock.ts'
 import { installConsole } from './kernel/console.ts'
 import { openDoor, type Door } from './kernel/door.ts'
 import { lockdown } from './kernel/lockdown.ts'
-import { JSONParse } from './kernel/primordials.ts'
+import { GLOBAL, JSONParse, ReflectDeleteProperty } from './kernel/primordials.ts'
 import { runProgram } from './kernel/program.ts'
 import { installRandom, type Reseed } from './kernel/random.ts'
 import { endSegment } from './kernel/segment.ts'
 import { closeStacks } from './kernel/stacks.ts'
 import { growStubs, type StubTree, type Sugar } from './kernel/stub.ts'
 import { installTimers } from './kernel/timers.ts'
+import type { InstallWeb } from './web/powers.ts'
 
 const SUGARS = {
   __proto__: null,
@@ -36,6 +38,7 @@ let input: unknown
 let capabilities: StubTree
 let tool: object | undefined
 let begun = false
+let hasWeb = false
 
 const runWhenReady = (): void => {
   if (!begun || tool === undefined) return
@@ -56,8 +59,15 @@ export const open: KernelExports['open'] = (send: Send) => {
   restartTimers = installTimers(control, report)
 }
 
+/** The script of the web classes has left its way in, which is gone before the guest's code comes. */
+const installWeb = (parts: string): void => {
+  const { [WEB_GLOBAL]: install } = GLOBAL as { [WEB_GLOBAL]?: InstallWeb }
+  ReflectDeleteProperty(GLOBAL, WEB_GLOBAL)
+  install?.(parts, (args, open) => door.call(HTTP_OP, () => ({ args: args(), options: undefined }), open))
+}
+
 /** See {@link KernelExports}. */
-export const grow: KernelExports['grow'] = (manifest, namesTemporal) => {
+export const grow: KernelExports['grow'] = (manifest, namesTemporal, webParts) => {
   clock.settleTemporal(namesTemporal)
   door = openDoor(native)
   restartConsole()
@@ -65,6 +75,8 @@ export const grow: KernelExports['grow'] = (manifest, namesTemporal) => {
   const { stubs } = JSONParse(manifest) as StubManifest
   capabilities = growStubs(door, stubs, SUGARS)
   begun = false
+  if (webParts !== '' && !hasWeb) installWeb(webParts)
+  hasWeb ||= webParts !== ''
   return endSegment()
 }
 

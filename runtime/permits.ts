@@ -1,3 +1,5 @@
+import { WEB_PARTS } from './abi/web-names.ts'
+
 /**
  * Every global that the guest may see, by name. What is not listed is deleted before guest code runs, so an intrinsic that a
  * newer engine adds stays out until somebody has judged it.
@@ -21,6 +23,9 @@ export const PERMITTED_GLOBALS: readonly string[] = [
   ['console', 'performance', 'queueMicrotask'],
   ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'],
 ].flat()
+
+/** Globals that come later, for a tool whose text names them: the web classes. None of them is native. */
+export const PERMITTED_WEB: readonly string[] = Object.values(WEB_PARTS).flat()
 
 /**
  * The same for the members of Intl. Missing on purpose: Segmenter and v8BreakIterator, whose memory the engine counts for

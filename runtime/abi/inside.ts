@@ -38,10 +38,11 @@ export type KernelExports = {
   readonly open: (send: Send) => void
   /**
    * Makes the capabilities of one run, and a door of their own for them: those of an earlier run are closed. `namesTemporal`: the
-   * tool's text has that name in it; to others the realm has no Temporal. Throws SEGMENT_END, for an earlier run may have left
+   * tool's text has that name in it; to others the realm has no Temporal. `webParts`: the
+   * parts of the web classes that it names, with commas between them; their script has run in the realm. Throws SEGMENT_END, for an earlier run may have left
    * promises rejected.
    */
-  readonly grow: (manifest: string, namesTemporal: boolean) => never
+  readonly grow: (manifest: string, namesTemporal: boolean, webParts: string) => never
   /** Sets clock and random numbers, and reads the input. No guest code runs in it. Throws SEGMENT_END. */
   readonly prepare: (
     seed0: number,

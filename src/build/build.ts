@@ -1,7 +1,7 @@
 /** Bundles kernel and watchdog into texts, the cage with those texts inside into dist/cage, the processes of capabilities into dist/children, and the library into dist/lib. Run after tsc. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleCage, bundleChild, bundleKernel, bundleWatchdog } from './bundle.ts'
+import { bundleCage, bundleChild, bundleKernel, bundleWatchdog, bundleWeb } from './bundle.ts'
 import { bundleLibrary } from './bundle-library.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -19,7 +19,11 @@ async function bundleChildren(): Promise<void> {
 }
 
 try {
-  const texts = { kernel: await bundleKernel(checkout), watchdog: await bundleWatchdog(checkout) }
+  const texts = {
+    kernel: await bundleKernel(checkout),
+    web: await bundleWeb(checkout),
+    watchdog: await bundleWatchdog(checkout),
+  }
   const folder = join(checkout, 'dist', 'cage')
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'main.mjs'), await bundleCage(checkout, texts))

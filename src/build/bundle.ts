@@ -6,14 +6,19 @@ type Offence = { readonly importer: string; readonly wanted: string }
 
 const isInside = (path: string, folder: string): boolean => path.startsWith(folder + sep)
 
-/** Notes every import by which the kernel would reach outside runtime/. */
-const fence = (folder: string, offences: Offence[]): Plugin => ({
+/** The libraries that the web classes are made of; what they import must be of them as well. */
+const WEB_LIBRARIES =
+  /\/node_modules\/(core-js|@exodus\/bytes|web-streams-polyfill|event-target-shim|@ungap\/structured-clone)\//
+
+/** Notes every import by which a script of the guest would reach outside runtime/, but for the libraries that it may have. */
+const fence = (folder: string, offences: Offence[], libraries?: RegExp): Plugin => ({
   name: 'fence',
   setup(bundler) {
     bundler.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
       if (pluginData === 'resolving' || kind === 'entry-point') return undefined
       const found = await bundler.resolve(path, { importer, resolveDir, kind, pluginData: 'resolving' })
-      const isFine = found.errors.length === 0 && !found.external && isInside(found.path, folder)
+      const isKnown = isInside(found.path, folder) || libraries?.test(found.path) === true
+      const isFine = found.errors.length === 0 && !found.external && isKnown
       if (isFine) return found
       offences.push({ importer: relative(join(folder, '..'), importer), wanted: path })
       return { path, external: true }
@@ -58,6 +63,30 @@ export const bundleKernel = async (checkout: string, parts: BundleParts = {}): P
   return result.outputFiles[0]?.text ?? ''
 }
 
+/**
+ * Bundles runtime/web/main.ts into the text of one script, which leaves its way in at the global variable WEB_GLOBAL.
+ * Throws an Error that lists every import that leaves runtime/ and is of none of the libraries.
+ */
+export const bundleWeb = async (checkout: string): Promise<string> => {
+  const offences: Offence[] = []
+  const result = await build({
+    entryPoints: [join(checkout, 'runtime', 'web', 'main.ts')],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    target: 'es2024',
+    charset: 'utf8',
+    legalComments: 'none',
+    minifyWhitespace: true,
+    logLevel: 'silent',
+    plugins: [fence(join(checkout, 'runtime'), offences, WEB_LIBRARIES)],
+  })
+  if (offences.length > 0) throw new Error(offenceText(offences))
+  return result.outputFiles[0]?.text ?? ''
+}
+
 /** The addon is loaded from the path that the launcher passes on: in its box a cage finds no package. */
 const ADDON_MODULE =
   'const holder = { exports: {} }; process.dlopen(holder, process.argv[2]); export default holder.exports.ivm'
@@ -71,7 +100,7 @@ const addon: Plugin = {
 }
 
 /** Texts that the cage's entry carries inside itself. */
-export type CageTexts = { readonly kernel: string; readonly watchdog: string }
+export type CageTexts = { readonly kernel: string; readonly web: string; readonly watchdog: string }
 
 const bundleForNode = async (
   entry: string,
@@ -101,11 +130,12 @@ export const bundleWatchdog = (checkout: string): Promise<string> =>
 /** Bundles an entry of src/cage, with the texts inside it, into one module for Node that imports nothing else. */
 export const bundleCage = (
   checkout: string,
-  { kernel, watchdog }: CageTexts,
+  { kernel, web, watchdog }: CageTexts,
   entry = 'main.ts',
 ): Promise<string> =>
   bundleForNode(join(checkout, 'src', 'cage', entry), 'esm', {
     KERNEL_SOURCE: JSON.stringify(kernel),
+    WEB_SOURCE: JSON.stringify(web),
     WATCHDOG_SOURCE: JSON.stringify(watchdog),
   })
 

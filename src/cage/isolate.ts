@@ -6,11 +6,15 @@ import { GuestRealm, type Home } from './realm.ts'
 /** As the library makes it when it is asked for the code; its own type does not say so. */
 type CompiledScript = ivm.Script & { readonly cachedData?: ivm.ExternalCopy<ArrayBuffer> }
 
+/** The scripts of ours that run in a guest's realm; the second only where the tool names a web class. */
+export type GuestTexts = { readonly kernel: string; readonly web: string }
+type GuestCode = { readonly [Name in keyof GuestTexts]: KernelCode }
+
 /** A context of a living isolate leaves something behind. */
 const REALMS_MAX = 50
 
 /**
- * The kernel's text, with the code that the engine made of it: the first isolate compiles, the others take it over. The code
+ * A text of the kernel's, with the code that the engine made of it: the first isolate compiles, the others take it over. The code
  * never comes from outside this process.
  */
 export class KernelCode {
@@ -41,14 +45,17 @@ export class GuestIsolate implements Home {
   readonly memoryMb: number
   readonly #isolate: ivm.Isolate
   readonly #kernel: ivm.Script
+  readonly #code: GuestCode
+  #web: ivm.Script | undefined
   readonly #guard: Guard
   #realmsMade = 0
 
-  constructor(memoryMb: number, code: KernelCode, guard: Guard) {
+  constructor(memoryMb: number, code: GuestCode, guard: Guard) {
     this.memoryMb = memoryMb
     this.#guard = guard
+    this.#code = code
     this.#isolate = new ivm.Isolate({ memoryLimit: memoryMb })
-    this.#kernel = code.compile(this.#isolate)
+    this.#kernel = code.kernel.compile(this.#isolate)
   }
 
   get isUsed(): boolean {
@@ -66,6 +73,11 @@ export class GuestIsolate implements Home {
   makeRealm(): GuestRealm {
     this.#realmsMade += 1
     return new GuestRealm(this, this.#isolate, this.#kernel, this.#guard)
+  }
+
+  webScript(): ivm.Script {
+    this.#web ??= this.#code.web.compile(this.#isolate)
+    return this.#web
   }
 
   dispose(): void {

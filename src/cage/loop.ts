@@ -1,6 +1,6 @@
 import { FRAME_VERSION, type HostFrame, type StartFrame } from '../../runtime/abi/frames.ts'
 import type { Guard } from './guard.ts'
-import { GuestIsolate, KernelCode } from './isolate.ts'
+import { GuestIsolate, KernelCode, type GuestTexts } from './isolate.ts'
 import type { Outbox } from './outbox.ts'
 import type { ReadFrame } from './port.ts'
 import type { Deployment } from './realm.ts'
@@ -16,10 +16,10 @@ export class Loop {
   /** Of the last start frame. */
   #deployment: Deployment = { manifest: '', program: '' }
 
-  constructor(outbox: Outbox, kernel: string, guard: Guard) {
+  constructor(outbox: Outbox, texts: GuestTexts, guard: Guard) {
     this.#outbox = outbox
     this.#guard = guard
-    const code = new KernelCode(kernel)
+    const code = { kernel: new KernelCode(texts.kernel), web: new KernelCode(texts.web) }
     this.#spares = new Spares((memoryMb) => new GuestIsolate(memoryMb, code, guard))
   }
 

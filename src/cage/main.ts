@@ -13,6 +13,8 @@ import { FrameReader } from './port.ts'
 
 /** The kernel's bundle; the build puts its text here. */
 declare const KERNEL_SOURCE: string
+/** The bundle of the web classes, likewise. */
+declare const WEB_SOURCE: string
 /** The watchdog's bundle, likewise. */
 declare const WATCHDOG_SOURCE: string
 
@@ -57,7 +59,7 @@ process.permission?.drop?.('worker')
 // V8 drops the check for interrupts from some loops that it unrolls: a loop that filled arrays went on past its time limit and
 // its memory limit.
 setFlagsFromString('--no-turboshaft-loop-unrolling')
-const loop = new Loop(new Outbox(writeAll), KERNEL_SOURCE, guard)
+const loop = new Loop(new Outbox(writeAll), { kernel: KERNEL_SOURCE, web: WEB_SOURCE }, guard)
 const reader = new FrameReader()
 const chunk = Buffer.allocUnsafeSlow(READ_BYTES_MAX)
 try {

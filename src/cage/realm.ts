@@ -6,6 +6,7 @@ import {
   type KernelExports,
   type Send,
 } from '../../runtime/abi/inside.ts'
+import { WEB_PARTS } from '../../runtime/abi/web-names.ts'
 import type { Guard } from './guard.ts'
 
 /** How a stretch of guest code ended. */
@@ -30,12 +31,23 @@ export interface Home {
   /** It was given back, or the engine ended it for its memory. */
   readonly isDisposed: boolean
   makeRealm(): GuestRealm
+  /** The script of the web classes, compiled when it is first asked for. */
+  webScript(): ivm.Script
   /** Frees the isolate. From within a callback it also stops the guest's code; safe to repeat. */
   dispose(): void
 }
 
 /** The engine makes Temporal when it is first looked at, which costs more than all the rest of a realm: only who names it has it. */
 const namesTemporal = ({ program }: Deployment): boolean => program.includes('Temporal')
+
+const WEB_NAMES = Object.entries(WEB_PARTS).map(
+  ([part, names]) => [part, new RegExp(`(?<![\\w$])(?:${names.join('|')})(?![\\w$])`)] as const,
+)
+/** The parts of the web classes that a program names, as a list with commas; the others cost it nothing. */
+const namedWebParts = (program: string): string =>
+  WEB_NAMES.filter(([, names]) => names.test(program))
+    .map(([part]) => part)
+    .join()
 
 /** Gives the kernel's exports a module's face, so that the entry module can import them and the tool cannot. */
 const KERNEL_MODULE = `export const { open, grow, prepare, loaded, begin, deliver } = globalThis.${KERNEL_GLOBAL}`
@@ -63,6 +75,8 @@ export class GuestRealm {
   readonly #calls: { readonly [Name in keyof Calls]: ivm.Reference<Calls[Name]> }
   #tool: ivm.Module | undefined
   #deployment: Deployment | undefined
+  #webParts = ''
+  #hasWeb = false
   #isGrown = false
   #segmentMs = 1
   /** The tool's module has run to its end. */
@@ -110,7 +124,9 @@ export class GuestRealm {
 
   /** Whether a run of this deployment can be its first. */
   isFitFor(deployment: Deployment): boolean {
-    return this.#deployment === undefined || namesTemporal(this.#deployment) === namesTemporal(deployment)
+    if (this.#deployment === undefined || isSame(this.#deployment, deployment)) return true
+    const isSameTime = namesTemporal(this.#deployment) === namesTemporal(deployment)
+    return isSameTime && this.#webParts === namedWebParts(deployment.program)
   }
 
   /** The modules that the compiled tool imports. */
@@ -134,12 +150,15 @@ export class GuestRealm {
       })
       if (compiled.end !== 'ended') return compiled
       this.#deployment = deployment
+      this.#webParts = namedWebParts(deployment.program)
       this.#isGrown = false
     }
     if (this.#isGrown) return { end: 'ended' }
-    const grown = this.#segment(() =>
-      this.#calls.grow.applySync(undefined, [deployment.manifest, namesTemporal(deployment)]),
-    )
+    const grown = this.#segment(() => {
+      if (this.#webParts !== '' && !this.#hasWeb) this.home.webScript().runSync(this.#context)
+      this.#hasWeb ||= this.#webParts !== ''
+      this.#calls.grow.applySync(undefined, [deployment.manifest, namesTemporal(deployment), this.#webParts])
+    })
     this.#isGrown = grown.end === 'ended'
     // A manifest is the host's own, so only an isolate that is gone can fail here.
     if (grown.end !== 'threw') return grown

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plugin } from 'esbuild'
-import { bundleCage, bundleKernel, bundleWatchdog } from '../../src/build/bundle.ts'
+import { bundleCage, bundleKernel, bundleWatchdog, bundleWeb } from '../../src/build/bundle.ts'
 import { root } from '../conventions/project.ts'
 
 /** Takes other text for some files of the kernel. */
@@ -24,6 +24,7 @@ export const weakCage = async (name: string, texts: Readonly<Record<string, stri
   const folder = join(root, 'dist', 'weak')
   mkdirSync(folder, { recursive: true })
   const entry = join(folder, `${name}.mjs`)
-  writeFileSync(entry, await bundleCage(root, { kernel, watchdog: await bundleWatchdog(root) }))
+  const [web, watchdog] = [await bundleWeb(root), await bundleWatchdog(root)]
+  writeFileSync(entry, await bundleCage(root, { kernel, web, watchdog }))
   return entry
 }

@@ -254,7 +254,7 @@ it('buffers have a fixed size, and are buffers in every other way', async () => 
 
 it('honest code finds the language as it knows it', async () => {
   const body = `class A extends Function {}
-    const results = [typeof A, (() => 1) instanceof Function, Function.prototype === Object.getPrototypeOf(() => 1), (async () => 1).constructor.name, typeof structuredClone,
+    const results = [typeof A, (() => 1) instanceof Function, Function.prototype === Object.getPrototypeOf(() => 1), (async () => 1).constructor.name, typeof require,
       [...'ab'].map((x) => x.toUpperCase()).join(), Object.groupBy([1, 2, 3], (x) => (x % 2 ? 'odd' : 'even')), [3, 1, 2].toSorted(), new Set([1]).union(new Set([2])).size,
       Array.from(Iterator.from([1, 2]).map((x) => x * 2)), (await Array.fromAsync([Promise.resolve(1)]))[0], JSON.stringify({ a: 1n.toString() }), 'a-b'.replaceAll('-', '+'),
       Intl.NumberFormat('de').format(1234.5), typeof Symbol.dispose, /(?<y>\\d+)/.exec('2020').groups.y, Promise.withResolvers !== undefined]

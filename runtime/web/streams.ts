@@ -1,0 +1,9 @@
+export {
+  ByteLengthQueuingStrategy,
+  CountQueuingStrategy,
+  ReadableStream,
+  ReadableStreamDefaultReader,
+  TransformStream,
+  WritableStream,
+  WritableStreamDefaultWriter,
+} from 'web-streams-polyfill'

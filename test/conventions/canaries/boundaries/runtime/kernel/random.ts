@@ -1,0 +1,2 @@
+// breaks: web-libraries-in-web
+import 'core-js/web/url.js'
