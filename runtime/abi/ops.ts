@@ -12,3 +12,5 @@ export type StubManifest = { stubs: readonly StubEntry[] }
 
 /** Control ops are journalled and have limits of their own, but are not tool calls. */
 export const TIMER_OP = 'timer.set'
+/** Asks for the next chunk of a large result: `{ of: seq of its call }`, or gives the rest up: `{ of, end: true }`. */
+export const PULL_OP = 'stream.pull'

@@ -6,14 +6,11 @@ import {
   isObject,
   NumberOf,
   ObjectCreate,
-  ObjectFreeze,
   ObjectKeys,
   ObjectPrototype,
-  SymbolAsyncIterator,
-  PromiseClass,
-  PromisePrototypeThen,
 } from '../kernel/primordials.ts'
 import type { StubTree } from '../kernel/stub.ts'
+import { streamed } from './streamed.ts'
 
 /** The op of the host that this is sugar for, in any database; its arguments are fixed by the host's db capability. */
 export const DB_QUERY = 'db.*.query'
@@ -79,36 +76,14 @@ const writeParameters = (given: unknown): unknown => {
   return named
 }
 
-/** Lets `for await` go over the rows of a result without awaiting it first. */
-const iterable = (result: Promise<unknown>): Promise<unknown> => {
-  define(result, SymbolAsyncIterator, () => {
-    let at = 0
-    const next = (): Promise<unknown> =>
-      new PromiseClass((resolve, reject) => {
-        void PromisePrototypeThen(
-          result,
-          (rows) => {
-            const list = rows as readonly Row[]
-            const done = at >= list.length
-            resolve({ value: done ? undefined : list[at], done })
-            at += 1
-          },
-          reject,
-        )
-      })
-    return ObjectFreeze({ next: ObjectFreeze(next) })
-  })
-  return result
-}
-
-/** `query` and `get` of one database. */
+/** `query` and `get` of one database. The rows of a query may be awaited, all at once, or gone over with `for await`, as they come. */
 export const sweetenDb = (door: Door, op: string): StubTree => {
   const ask = (sql: unknown, params: unknown, first: boolean) => ({
     args: { __proto__: null, sql, params: writeParameters(params), first },
     options: undefined,
   })
   const query = (sql: unknown, params?: unknown): Promise<unknown> =>
-    iterable(door.call(op, () => ask(sql, params, false), readRows))
+    streamed({ door, op, ask: () => ask(sql, params, false), read: readRows })
   const get = (sql: unknown, params?: unknown): Promise<unknown> =>
     door.call(
       op,

@@ -1,9 +1,11 @@
 import { ARGUMENTS_SIZE_MAX, KEY_SIZE_MAX } from '../abi/crossing.ts'
 import type { GuestError } from '../abi/frames.ts'
 import { OUT, type Send } from '../abi/inside.ts'
+import { PULL_OP } from '../abi/ops.ts'
 import { makeCallError, makeGuestError, markOrigin } from './errors.ts'
 import { unpassableOf, writeJson } from './passable.ts'
 import {
+  define,
   isObject,
   JSONParse,
   ObjectCreate,
@@ -20,8 +22,12 @@ export type Asked = { readonly args: unknown; readonly options: unknown }
 
 /** The way out. One for each realm; made before guest code runs, and never reachable from it. */
 export type Door = {
-  /** Invokes an op; the promise is the guest's. `open` turns the parsed result into what the guest receives. */
-  call(op: string, ask: () => Asked, open?: (result: unknown) => unknown): Promise<unknown>
+  /** Invokes an op; the promise is the guest's. `open` turns the parsed result, of the call `seq`, into what the guest receives. */
+  call(op: string, ask: () => Asked, open?: (result: unknown, seq: number) => unknown): Promise<unknown>
+  /** Asks for the next chunk of the result of call `of`. The promise is the kernel's own, never the guest's. */
+  pull(of: number): Promise<unknown>
+  /** Gives up the rest of the result of call `of`. */
+  giveUp(of: number): void
   /** Invokes a control op; `settle` runs at its delivery. */
   control(op: string, args: string, settle: (ok: boolean) => void): void
   /** Says that the tool's module has run. */
@@ -37,6 +43,8 @@ const errorFacts = (text: string): Partial<GuestError> => {
   const facts = JSONParse(text) as Partial<GuestError> | null
   return { __proto__: null, ...facts } as Partial<GuestError>
 }
+
+const UNREADABLE = { __proto__: null, message: 'The result could not be read.' } as object
 
 /** Reads `{ idempotencyKey }` of a call's options: printable ASCII, 1 to KEY_SIZE_MAX characters. */
 const keyOf = (options: unknown): string => {
@@ -110,18 +118,27 @@ export const openDoor = (native: Send): Door => {
           if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))
           try {
             const result: unknown = JSONParse(outcome)
-            resolve(open === undefined ? result : open(result))
+            resolve(open === undefined ? result : open(result, seq))
           } catch {
-            reject(
-              makeCallError(
-                { __proto__: null, message: 'The result could not be read.' } as object,
-                seq,
-                origin,
-              ),
-            )
+            reject(makeCallError(UNREADABLE, seq, origin))
           }
         })
       }),
+    pull: (of) => {
+      const promise = new PromiseClass((resolve, reject) => {
+        const origin = markOrigin()
+        leave(PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
+          if (ok) resolve(JSONParse(outcome))
+          else reject(makeCallError(errorFacts(outcome), seq, origin))
+        })
+      })
+      // Nobody but the kernel waits for it, and no species of the guest's.
+      define(promise, 'constructor', undefined)
+      return promise
+    },
+    giveUp: (of) => {
+      if (!closed) leave(PULL_OP, `{"of":${of},"end":true}`, '', () => undefined)
+    },
     control: (op, args, settle) => {
       if (!closed) leave(op, args, '', settle)
     },

@@ -17,6 +17,7 @@ export type AuditRecord = {
     | 'approval'
     | 'cost_alert'
     | 'timer'
+    | 'pull'
     | 'breach'
   prev: string
   hash: string

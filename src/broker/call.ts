@@ -11,6 +11,7 @@ import type { Recording } from '../journal/replay.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { ReceiptPort } from '../stores/ports.ts'
 import type { Semaphore } from './semaphore.ts'
+import type { Streams } from './streams.ts'
 
 /** A call as the guest asked for it; slot and seq are checked already, the rest is untrusted. */
 export type RawCall = {
@@ -95,6 +96,8 @@ export type BrokerRun = {
   /** Effects under way in this process, by receipt scope; a second call with the same key waits for the first. */
   readonly underWay: Map<string, Promise<Answer>>
   readonly approver: Approver
+  /** Results that the guest has not seen whole. */
+  readonly streams: Streams
   /** Answers of staged effects by receipt scope; their receipts are settled when the run has committed, or has not. */
   readonly staged: Map<string, Answer>
   /** Approvals that hold for the rest of the run (`ask: once_per_run`), by op and subject. */

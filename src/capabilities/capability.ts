@@ -197,9 +197,19 @@ export type PerformTerms = {
   asks(judgement: Judgement): boolean
 }
 
+/** The rest of a large result. The guest asks for one chunk after the other; each is sealed and recorded like a result. */
+export interface Chunks {
+  /** The next chunk. `isLast`: nothing follows. Throws what `perform` may throw; then nothing follows either. */
+  next(): Promise<{ readonly value: unknown; readonly ingressBytes: number; readonly isLast: boolean }>
+  /** Releases what is held for it; safe to repeat. */
+  close(): void
+}
+
 export type Outcome = {
   /** JSON data; sealed (bounded, redacted) by the broker before it reaches the guest. */
   readonly value: unknown
+  /** What follows the value, when that is only the first chunk of the result. */
+  readonly chunks?: Chunks
   readonly ingressBytes: number
   readonly egressBytes: number
   /** What it really cost; absent = the judgement's worst case. */

@@ -1,4 +1,4 @@
-import { TIMER_OP } from '../../runtime/abi/ops.ts'
+import { PULL_OP, TIMER_OP } from '../../runtime/abi/ops.ts'
 import type { CallFrame, DoneFrame, LogFrame } from '../../runtime/abi/frames.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
@@ -15,6 +15,8 @@ import { RunTimers } from './timers.ts'
 /** What an attempt reports to its run. */
 export type AttemptHandlers = {
   onCall(call: RawCall, attempt: Attempt): void
+  /** The guest asks for more of a result. */
+  onPull(seq: number, args: string, attempt: Attempt): void
   onLog(frame: LogFrame, text: string): void
   /** A timer that is due, and is to be recorded. */
   onTimer(seq: number, delayMs: number): void
@@ -147,6 +149,7 @@ export class Attempt {
     if (handle !== 0) return this.#breach('no such handle')
     this.#lastSeq = seq
     if (op === TIMER_OP) return this.#timers.set(seq, args)
+    if (op === PULL_OP) return this.#setting.handlers.onPull(seq, args, this)
     // Money that the tool has computed away already is not there for the call.
     if (this.broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch.look()
     if (!this.#isOver) this.#setting.handlers.onCall({ seq, op, args, key }, this)

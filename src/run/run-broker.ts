@@ -2,6 +2,7 @@ import { createApprover } from '../approval/approver.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { BrokerRun } from '../broker/call.ts'
 import { Semaphore } from '../broker/semaphore.ts'
+import { Streams } from '../broker/streams.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Attempt } from './attempt.ts'
@@ -62,6 +63,7 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
     }),
     standing: new Map(),
     staged: new Map(),
+    streams: new Streams(),
     recording: undefined,
     slots: new Semaphore(policy.limits.maxConcurrentCalls),
     backlog: parts.backlog,

@@ -210,6 +210,7 @@ export class Run {
     const { powers } = this.#setting
     const handlers: AttemptHandlers = {
       onCall: (call, attempt) => this.#mediate(call, attempt.broker),
+      onPull: (seq, args, { broker }) => this.#await(broker.streams.pull(seq, args, broker)),
       onLog: (frame, text) => this.#onLog(frame, text),
       onTimer: (seq, delayMs) =>
         this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
@@ -267,13 +268,19 @@ export class Run {
     const size = call.args.length
     this.#backlog.calls += 1
     this.#backlog.argumentsSize += size
-    const mediated = mediate(call, broker)
-    this.#inFlight.add(mediated)
-    broker.keepLedgerSoon()
-    void mediated.then(() => {
-      this.#inFlight.delete(mediated)
+    this.#await(mediate(call, broker), () => {
       this.#backlog.calls -= 1
       this.#backlog.argumentsSize -= size
+    })
+    broker.keepLedgerSoon()
+  }
+
+  /** The run does not end before this work has. */
+  #await(work: Promise<void>, settled?: () => void): void {
+    this.#inFlight.add(work)
+    void work.then(() => {
+      this.#inFlight.delete(work)
+      settled?.()
     })
   }
 

@@ -30,7 +30,7 @@ export const anyText = (maxLength = 60): fc.Arbitrary<string> =>
 const slot = fc.constantFrom(1, 0, 2, 2 ** 32 - 1)
 const seq = fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constantFrom(2 ** 31 - 1, 1))
 const op = fc.oneof(
-  fc.constantFrom('tools.count', 'timer.set', 'http.request'),
+  fc.constantFrom('tools.count', 'timer.set', 'stream.pull', 'http.request'),
   fc.stringMatching(/^[a-z][a-z.]{0,20}$/),
 )
 const key = fc.string({ minLength: 1, maxLength: 20 })

@@ -1,6 +1,7 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ChildPort, ChildPower } from '../capability.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
+import { AnswerParts } from './answer-parts.ts'
 import type { Question } from './wire.ts'
 
 /** How long the process may take to start and to open its file. */
@@ -13,11 +14,13 @@ const gone = (): TollgateError =>
 export class DatabaseProcess {
   readonly #port: ChildPort
   readonly #reader: FrameReader
-  #waiting: PromiseWithResolvers<string> | undefined
+  readonly #answerBytesMax: number
+  #parts: AnswerParts | undefined
   #isOver = false
 
   constructor(power: ChildPower, answerBytesMax: number) {
     this.#port = power.start('db')
+    this.#answerBytesMax = answerBytesMax
     this.#reader = new FrameReader(answerBytesMax)
     this.#port.onData = (bytes) => this.#take(bytes)
     this.#port.onEnd = () => this.#fail(gone())
@@ -28,13 +31,13 @@ export class DatabaseProcess {
   }
 
   /**
-   * Asks, and waits for the answer as text. At the deadline, or when the signal fires, the process is killed: nothing else stops a
-   * statement that runs. UPSTREAM_TIMEOUT, UPSTREAM_DB_UNAVAILABLE, UPSTREAM_PROTOCOL.
+   * Asks; the answer comes in parts. At the deadline, or when the signal fires, the process is killed: nothing else stops a
+   * statement that runs. The parts end with UPSTREAM_TIMEOUT, UPSTREAM_DB_UNAVAILABLE or UPSTREAM_PROTOCOL then.
    */
-  async ask(question: Question, signal: AbortSignal, timeoutMs = START_MS_MAX): Promise<string> {
+  ask(question: Question, signal: AbortSignal, timeoutMs = START_MS_MAX): AnswerParts {
     if (this.#isOver) throw gone()
-    const waiting = Promise.withResolvers<string>()
-    this.#waiting = waiting
+    const parts = new AnswerParts(this.#answerBytesMax)
+    this.#parts = parts
     const late = (): void =>
       this.#fail(
         new TollgateError('UPSTREAM_TIMEOUT', 'The statement took longer than it may, and was killed.', {
@@ -43,14 +46,13 @@ export class DatabaseProcess {
       )
     const timer = setTimeout(late, timeoutMs)
     signal.addEventListener('abort', late, { once: true })
-    try {
-      if (signal.aborted) late()
-      else this.#port.write(encodeFrame(JSON.stringify(question)))
-      return await waiting.promise
-    } finally {
+    void parts.arrived.then(() => {
       clearTimeout(timer)
       signal.removeEventListener('abort', late)
-    }
+    })
+    if (signal.aborted) late()
+    else this.#port.write(encodeFrame(JSON.stringify(question)))
+    return parts
   }
 
   /** SIGKILL; what waits is refused. Safe to repeat. */
@@ -61,21 +63,16 @@ export class DatabaseProcess {
   #take(bytes: Buffer): void {
     if (this.#isOver) return
     const texts = this.#reader.push(bytes)
-    const waiting = this.#waiting
-    if (texts?.length === 0) return
-    if (texts?.length !== 1 || waiting === undefined)
-      return this.#fail(
-        new TollgateError('UPSTREAM_PROTOCOL', 'The process of the database broke its protocol.'),
-      )
-    this.#waiting = undefined
-    waiting.resolve(texts[0] ?? '')
+    const areParts = texts?.every((text) => this.#parts?.push(text) === true)
+    if (areParts !== true)
+      this.#fail(new TollgateError('UPSTREAM_PROTOCOL', 'The process of the database broke its protocol.'))
   }
 
   #fail(error: TollgateError): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#port.kill()
-    this.#waiting?.reject(error)
-    this.#waiting = undefined
+    this.#parts?.fail(error)
+    this.#parts = undefined
   }
 }

@@ -1,5 +1,5 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
-import type { ChildPower, Driver, DriverSetting, Outcome } from '../capability.ts'
+import type { ChildPower, Chunks, Driver, DriverSetting, Outcome } from '../capability.ts'
 import { readAnswer, readRows, readTables } from './answer.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import { ANSWER_EXTRA_BYTES } from './frames.ts'
@@ -30,6 +30,9 @@ export function openDbDriver(grant: DbGrant, power: ChildPower, { principal }: D
   }
 }
 
+/** What a statement answers first, and when all of it is here. */
+type Begun = { readonly outcome: Outcome; readonly arrived: Promise<void> | undefined }
+
 type Live = { readonly process: DatabaseProcess; readonly tables: readonly DbTable[] }
 
 /** One database of one run. Its statements queue; a process that was killed is replaced at the next one. */
@@ -48,9 +51,13 @@ class DatabaseLine {
   }
 
   perform(request: DbRequest, signal: AbortSignal): Promise<Outcome> {
-    const turn = this.#last.then(() => this.#perform(request, signal))
-    this.#last = turn.catch(() => undefined)
-    return turn
+    const began = this.#last.then(() => this.#perform(request, signal))
+    // The next statement waits for all of this one's answer, not for whoever reads it.
+    this.#last = began.then(
+      ({ arrived }) => arrived,
+      () => undefined,
+    )
+    return began.then(({ outcome }) => outcome)
   }
 
   close(): void {
@@ -58,26 +65,41 @@ class DatabaseLine {
     this.#live?.process.kill()
   }
 
-  async #perform(request: DbRequest, signal: AbortSignal): Promise<Outcome> {
+  async #perform(request: DbRequest, signal: AbortSignal): Promise<Begun> {
     if (this.#isClosed || signal.aborted)
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,
       })
     const { process, tables } = await this.#open(signal)
-    if (request.kind === 'schema') return outcomeOf({ tables }, JSON.stringify(tables).length)
+    if (request.kind === 'schema')
+      return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length), arrived: undefined }
     const { sql, params, first } = request
     const { timeoutMs, rowsMax } = this.#database
-    const text = await process.ask({ ask: 'query', sql, params, first }, signal, timeoutMs)
-    const answer = this.#judged(process, () => readAnswer(text))
-    if (!answer.ok) throw this.#refused(process, answer)
-    const rows = this.#judged(process, () => readRows(answer.fields, rowsMax))
-    return { ...outcomeOf(rows, Buffer.byteLength(text)), facts: { rows: rows.rows.length } }
+    const parts = process.ask({ ask: 'query', sql, params, first }, signal, timeoutMs)
+    let rowsLeft = rowsMax
+    const next = async (): ReturnType<Chunks['next']> => {
+      const { text, isLast } = await parts.next()
+      const answer = this.#judged(process, () => readAnswer(text))
+      if (!answer.ok) throw this.#refused(process, answer)
+      const value = this.#judged(process, () => readRows(answer.fields, rowsLeft))
+      rowsLeft -= value.rows.length
+      return {
+        value: isLast ? value : { ...value, more: true },
+        ingressBytes: Buffer.byteLength(text),
+        isLast,
+      }
+    }
+    const { value, ingressBytes, isLast } = await next()
+    const facts = { rows: rowsMax - rowsLeft }
+    const chunks: Chunks = { next, close: () => undefined }
+    const outcome = { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
+    return { outcome, arrived: parts.arrived }
   }
 
   async #open(signal: AbortSignal): Promise<Live> {
     if (this.#live !== undefined && !this.#live.process.isOver) return this.#live
     const process = new DatabaseProcess(this.#power, this.#database.bytesMax + ANSWER_EXTRA_BYTES)
-    const text = await process.ask(this.#question(), signal)
+    const { text } = await process.ask(this.#question(), signal).next()
     const answer = this.#judged(process, () => readAnswer(text))
     if (!answer.ok) throw this.#refused(process, { ...answer, isOpening: true })
     this.#live = { process, tables: this.#judged(process, () => readTables(answer.fields)) }

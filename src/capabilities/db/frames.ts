@@ -1,9 +1,13 @@
 /**
- * What passes between the host and the process of a database: `u32 bytes · JSON in UTF-8`, little-endian, one answer for each
- * question. Both sides bound what they accept; what the process sends is judged in answer.ts, for it may have been taken over.
+ * What passes between the host and the process of a database: `u32 bytes · text in UTF-8`, little-endian. A question is
+ * JSON; its answer comes in parts, each a mark and JSON. Both sides bound what they accept; what the process sends is judged in
+ * answer.ts, for it may have been taken over.
  */
 
 const LENGTH_BYTES = 4
+/** How an answer begins: with the mark of a part that others follow, or of the last one. */
+export const MORE = '+'
+export const LAST = '='
 /** Largest question: a statement and its parameters. */
 export const QUESTION_BYTES_MAX = 16 * 1024 * 1024
 /** What an answer may be larger than its rows. */

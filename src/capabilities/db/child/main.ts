@@ -3,7 +3,7 @@
  * the pipe does. Its host takes it for taken over: it holds no secret, and every byte that it sends is judged.
  */
 import { Socket } from 'node:net'
-import { encodeFrame, FrameReader, QUESTION_BYTES_MAX } from '../frames.ts'
+import { encodeFrame, FrameReader, LAST, MORE, QUESTION_BYTES_MAX } from '../frames.ts'
 import type { Question } from '../wire.ts'
 import { OpenedDatabase } from './opened-database.ts'
 import { refusedAnswer } from './refused.ts'
@@ -21,14 +21,15 @@ function answer(question: Question): string {
       return JSON.stringify({ ok: true, tables: opened.tables })
     }
     if (opened === undefined) throw new Error('nothing is open')
-    return opened.query(question)
+    return opened.query(question, (part) => void port.write(encodeFrame(MORE + part)))
   } catch (error) {
     return JSON.stringify(refusedAnswer(error))
   }
 }
 
 port.on('data', (bytes: Buffer) => {
-  for (const text of reader.push(bytes) ?? []) port.write(encodeFrame(answer(JSON.parse(text) as Question)))
+  for (const text of reader.push(bytes) ?? [])
+    port.write(encodeFrame(LAST + answer(JSON.parse(text) as Question)))
 })
 port.on('end', () => process.exit(0))
 port.on('error', () => process.exit(0))

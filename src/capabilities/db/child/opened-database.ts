@@ -44,8 +44,8 @@ export class OpenedDatabase {
     this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question))
   }
 
-  /** Runs one statement; the answer as JSON. Throws {@link Refused} and errors of the engine. */
-  query({ sql, params, first }: QueryQuestion): string {
+  /** Runs one statement; the answer as JSON, all but its last part through `writePart`. Throws {@link Refused} and errors of the engine. */
+  query({ sql, params, first }: QueryQuestion, writePart: (answer: string) => void): string {
     const { rowsMax, bytesMax } = this.#question
     compileStatement(this.#shadow.database, this.#shadow.gatekeeper, sql)
     this.#real.setAuthorizer(null)
@@ -56,7 +56,7 @@ export class OpenedDatabase {
         throw new Refused('unavailable', 'its tables have changed')
       this.#real.setAuthorizer(this.#gatekeeper.authorize)
       const statement = prepare(this.#real, sql)
-      return writeRows(statement, bindable(params), { rowsMax, bytesMax, first })
+      return writeRows(statement, bindable(params), { rowsMax, bytesMax, first }, writePart)
     } finally {
       this.#real.setAuthorizer(null)
       this.#real.exec('ROLLBACK')

@@ -25,29 +25,48 @@ const cell = (found: unknown): Cell => {
   return found instanceof Uint8Array ? { base64: Buffer.from(found).toString('base64') } : (found as Cell)
 }
 
+/** So large is a part of an answer, but for its last row, in bytes. */
+const PART_BYTES = 64 * 1024
+
 export type RowLimits = { readonly rowsMax: number; readonly bytesMax: number; readonly first: boolean }
 
-/** Runs a statement and writes the answer while its rows come; stops at the first row too many. Throws Refused: `rows`, `bytes`, `params`. */
+/**
+ * Runs a statement and writes the answer while its rows come: what fills a part goes to `writePart` at once, the last part is
+ * returned. Stops at the first row too many. Throws Refused: `rows`, `bytes`, `params`.
+ */
 export function writeRows(
   statement: StatementSync,
   params: ReturnType<typeof bindable>,
   { rowsMax, bytesMax, first }: RowLimits,
+  writePart: (answer: string) => void,
 ): string {
   statement.setReadBigInts(true)
   statement.setReturnArrays(true)
   const columns = JSON.stringify(statement.columns().map(({ name }) => name))
-  const rows: string[] = []
+  const answer = (): string => `{"ok":true,"columns":${columns},"rows":[${rows.join(',')}]}`
+  let rows: string[] = []
+  let count = 0
   let bytes = Buffer.byteLength(columns)
+  let partBytes = 0
   const found = start(statement, params)
   for (const row of found) {
-    if (rows.length >= rowsMax) throw new Refused('rows', '')
+    if (count >= rowsMax) throw new Refused('rows', '')
     const text = JSON.stringify((row as readonly unknown[]).map(cell))
-    bytes += Buffer.byteLength(text) + 1
+    const size = Buffer.byteLength(text) + 1
+    bytes += size
     if (bytes > bytesMax) throw new Refused('bytes', '')
+    // A row more follows, so that a part is never the last.
+    if (partBytes > PART_BYTES) {
+      writePart(answer())
+      rows = []
+      partBytes = 0
+    }
     rows.push(text)
+    count += 1
+    partBytes += size
     if (first) break
   }
-  return `{"ok":true,"columns":${columns},"rows":[${rows.join(',')}]}`
+  return answer()
 }
 
 function start(statement: StatementSync, params: ReturnType<typeof bindable>): Iterable<unknown> {

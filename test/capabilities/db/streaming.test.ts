@@ -1,0 +1,94 @@
+import { expect, it } from 'vitest'
+import { openGate } from '../../harness/gate.ts'
+import { openShop, shopPolicy } from './shops.ts'
+
+const ROWS = 5_000
+const FILL = `CREATE TABLE events (id INTEGER PRIMARY KEY, note TEXT);
+  WITH RECURSIVE r (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < ${ROWS})
+  INSERT INTO events SELECT n, printf('%0100d', n) FROM r`
+const ALL = `db.shop.query('select id, note from events order by id')`
+
+async function tryIt(code: string, more: { max_rows?: number; max_result_kb?: number } = {}) {
+  using shop = openShop(FILL)
+  await using gate = await openGate()
+  const entry = { read: { events: '*', orders: '*' }, max_rows: ROWS, max_result_kb: 4096, ...more }
+  const result = await gate.run({ code, policy: shopPolicy(shop, entry) })
+  const records = await gate.audit.read({ runId: result.runId })
+  return { result, pulls: records.filter(({ event }) => event === 'pull').map(({ facts }) => facts) }
+}
+
+it('goes over a large result part by part: one call, each part on record', async () => {
+  const { result, pulls } = await tryIt(`
+    const ids = []
+    for await (const { id, note } of ${ALL}) { if (Number(note) !== id) throw new Error('torn'); ids.push(id) }
+    return ids.every((id, at) => id === at + 1) && ids.length`)
+  expect(result).toMatchObject({ status: 'done', value: ROWS, usage: { calls: 1 } })
+  expect(pulls.length).toBeGreaterThan(3)
+  expect(pulls.every((facts) => facts['of'] === 1 && facts['op'] === 'db.shop.query')).toBe(true)
+  const bytes = pulls.map((facts) => Number(facts['ingress_bytes']))
+  expect(Math.max(...bytes)).toBeLessThan(70_000)
+  expect(result.usage.byOp['db.shop.query']?.ingressBytes).toBeGreaterThan(ROWS * 100)
+})
+
+it('gives the whole to who awaits it', async () => {
+  const { result } = await tryIt(`const rows = await ${ALL}; return [rows.length, rows.at(-1).id]`)
+  expect(result).toMatchObject({ status: 'done', value: [ROWS, ROWS], usage: { calls: 1 } })
+})
+
+it('lets other statements in between, on the same database', async () => {
+  const { result } = await tryIt(`
+    let seen = 0
+    for await (const { id } of ${ALL}) {
+      if (id % 1000 === 0) { const { total } = await db.shop.get('select total from orders where id = 1'); if (total !== 9.5) throw new Error('mixed up') }
+      seen += 1
+    }
+    return seen`)
+  expect(result).toMatchObject({ status: 'done', value: ROWS, usage: { calls: 6 } })
+})
+
+it('is left early without a trace, and many are left unread', async () => {
+  const { result } = await tryIt(`
+    for (let i = 0; i < 10; i += 1) for await (const { id } of ${ALL}) if (id === 3) break
+    return (await db.shop.query('select id from orders')).length`)
+  expect(result).toMatchObject({ status: 'done', value: 3 })
+})
+
+it('goes over one list or gives it, never half of it', async () => {
+  const { result } = await tryIt(`
+    const both = ${ALL}
+    let seen = 0
+    for await (const _ of both) seen += 1
+    const late = ${ALL}
+    await late
+    let again = 0
+    for await (const _ of late) again += 1
+    return [seen, again, await both.then(() => 'a list', ({ code }) => code)]`)
+  expect(result).toMatchObject({ status: 'done', value: [ROWS, ROWS, 'GUEST_ARGUMENTS'] })
+})
+
+it.each([
+  [{ max_rows: 4_000 }, 'LIMIT_ROWS'],
+  [{ max_result_kb: 300 }, 'LIMIT_RESPONSE_SIZE'],
+] as const)('stops at %o in the middle', async (more, code) => {
+  const { result, pulls } = await tryIt(
+    `let seen = 0; try { for await (const _ of ${ALL}) seen += 1 } catch (error) { return [seen > 500, error.code, error.gate] }`,
+    more,
+  )
+  expect(result).toMatchObject({ status: 'done', value: [true, code, 'perform'] })
+  expect(pulls.at(-1)).toMatchObject({ verdict: 'deny', code })
+  const awaited = await tryIt(`return await ${ALL}`, more)
+  expect(awaited.result).toMatchObject({
+    status: 'failed',
+    error: { code, gate: 'perform', op: 'db.shop.query' },
+  })
+})
+
+it('hands over rows that a poisoned realm cannot change', async () => {
+  const { result } = await tryIt(`
+    Object.defineProperty(Object.prototype, 'id', { set() { throw new Error('caught one') }, configurable: true })
+    Object.defineProperty(Array.prototype, '0', { set() { throw new Error('caught one') }, configurable: true })
+    let sum = 0
+    for await (const row of ${ALL}) sum += Object.getOwnPropertyDescriptor(row, 'id').value
+    return sum`)
+  expect(result).toMatchObject({ status: 'done', value: (ROWS * (ROWS + 1)) / 2 })
+})
