@@ -14,10 +14,10 @@ export type StreamedCall = {
   readonly op: string
   ask(): Asked
   /** The items of one answer. */
-  read(wire: unknown): unknown[]
+  readonly read: (wire: unknown) => unknown[]
 }
 
-type Waiting = { resolve(result: unknown): void; reject(error: unknown): void }
+type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (error: unknown) => void }
 type Iterator = { next(): Promise<unknown>; return?(): Promise<unknown> }
 
 const ignore = (): void => undefined

@@ -3,7 +3,7 @@ import type { Redactor } from '../audit/redact.ts'
 import type { Ticket } from '../approval/ticket.ts'
 import type { Hold, Ledger } from '../budget/ledger.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
-import type { Driver, Grant, GrantedOp, Judgement } from '../capabilities/capability.ts'
+import type { Chunks, Driver, Grant, GrantedOp, Judgement } from '../capabilities/capability.ts'
 import type { ErrorRecord, Gate } from '../errors/tollgate-error.ts'
 import type { JournalBuffer } from '../journal/buffer.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -11,7 +11,6 @@ import type { Recording } from '../journal/replay.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { ReceiptPort } from '../stores/ports.ts'
 import type { Semaphore } from './semaphore.ts'
-import type { Streams } from './streams.ts'
 
 /** A call as the guest asked for it; slot and seq are checked already, the rest is untrusted. */
 export type RawCall = {
@@ -77,6 +76,14 @@ export type BrokerEvent =
 /** Calls that wait or go on; they rest in the memory of the host. `argumentsSize` in UTF-16 code units. */
 export type Backlog = { readonly calls: number; readonly argumentsSize: number }
 
+/** Results that are read on after their call was answered; see streams.ts. */
+export type ResultStreams = {
+  /** Keeps what follows the answer of a call. */
+  open(call: Call, chunks: Chunks): void
+  /** Answers the guest's wish for more. Never rejects. */
+  pull(seq: number, args: string, run: BrokerRun): Promise<void>
+}
+
 /** The run that a call belongs to, as far as the broker needs it. Made by src/run. */
 export type BrokerRun = {
   readonly runId: string
@@ -97,7 +104,7 @@ export type BrokerRun = {
   readonly underWay: Map<string, Promise<Answer>>
   readonly approver: Approver
   /** Results that the guest has not seen whole. */
-  readonly streams: Streams
+  readonly streams: ResultStreams
   /** Answers of staged effects by receipt scope; their receipts are settled when the run has committed, or has not. */
   readonly staged: Map<string, Answer>
   /** Approvals that hold for the rest of the run (`ask: once_per_run`), by op and subject. */

@@ -3,7 +3,7 @@ import { RESULT_BYTES_MAX } from '../../runtime/abi/crossing.ts'
 import { redactFields } from '../audit/redact.ts'
 import type { Chunks } from '../capabilities/capability.ts'
 import { asTollgateError, toGuestError, TollgateError } from '../errors/tollgate-error.ts'
-import type { BrokerRun, Call } from './call.ts'
+import type { BrokerRun, Call, ResultStreams } from './call.ts'
 
 /** Results that one run may leave unread at once; the oldest gives way. */
 const OPEN_MAX = 4
@@ -18,7 +18,7 @@ const NOTHING = { value: null, ingressBytes: 0, isLast: true }
  * The results of one run that are larger than one answer. Their calls passed the broker; what follows is read under the same
  * judgement, chunk by chunk as the guest asks. A chunk is sealed, charged and recorded like an answer, and is no tool call.
  */
-export class Streams {
+export class Streams implements ResultStreams {
   readonly #open = new Map<number, Stream>()
   #pulls = 0
 
