@@ -8,6 +8,7 @@ import { WEB_GLOBAL } from './abi/web-names.ts'
 import { DB_QUERY, sweetenDb } from './capabilities/db.ts'
 import { FS_SUGARS } from './capabilities/fs.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
+import { KV_SUGARS } from './capabilities/kv.ts'
 import { installClock, type Clock } from './kernel/clock.ts'
 import { installConsole } from './kernel/console.ts'
 import { openDoor, type Door } from './kernel/door.ts'
@@ -26,6 +27,7 @@ const SUGARS = {
   [HTTP_OP]: sweetenHttp,
   [DB_QUERY]: sweetenDb,
   ...FS_SUGARS,
+  ...KV_SUGARS,
 } as unknown as Readonly<Record<string, Sugar>>
 
 let native: Send

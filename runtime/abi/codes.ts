@@ -78,6 +78,7 @@ export const CODES = Object.freeze({
   LIMIT_FILE_SIZE: entry('policy', 4, 413, 'The file is larger than max_file_kb of its mount.', 'Use smaller files, or raise the limit.'),
   LIMIT_FILE_TOTAL: entry('policy', 4, 413, 'The bytes read from, written to or held by a mount would pass its max_total_kb.', 'Read or write less, or raise the limit.'),
   LIMIT_FILES: entry('policy', 4, 413, 'More files or folders than max_files, or a path deeper than max_depth, of the mount.', 'Use fewer, or raise the limit.'),
+  LIMIT_KV: entry('policy', 4, 413, 'The key-value store of the principal would hold more bytes or keys than kv allows, or a value is too large.', 'Delete keys, keep less, or raise the limit.'),
   LIMIT_OUTPUT: entry('policy', 4, 413, "The tool's value is larger than max_output_kb.", 'Return less, or raise the limit.'),
   LIMIT_TIMERS: entry('policy', 4, 429, 'The run set more timers than it may.', 'Set fewer timers.'),
   LIMIT_QUEUE: entry('operator', 4, 429, 'Too many runs wait for a place, or the run needs more memory than all runs have.', 'Try later, or raise concurrentRunsMax or memoryMbMax.', true),

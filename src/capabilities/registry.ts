@@ -2,6 +2,7 @@ import type { Capability } from './capability.ts'
 import { dbCapability } from './db/db.ts'
 import { fsCapability } from './fs/fs.ts'
 import { httpCapability } from './http/http.ts'
+import { kvCapability } from './kv/kv.ts'
 import { createToolsCapability } from './tools/tools.ts'
 import type { HostTool } from './tools/define-tool.ts'
 
@@ -10,5 +11,6 @@ export const createRegistry = ({ tools }: { tools?: readonly HostTool[] }): read
   httpCapability,
   dbCapability,
   fsCapability,
+  kvCapability,
   createToolsCapability(tools),
 ]

@@ -37,6 +37,5 @@ export const notBuiltMessage = (message: string): string | undefined =>
 export const PERMISSIONS_NOT_BUILT: Readonly<Record<string, ReturnType<typeof off>>> = {
   db_write: off([false, null], 'Whether db entries may write; false wins over every write grant.'),
   code_exec: off([false, null], 'Whether the tool may run code of its own.'),
-  kv: off([null, '{}'], 'A key-value store of the task.'),
   mcp: off([null, '{}'], 'Servers of the Model Context Protocol.'),
 }

@@ -1,7 +1,17 @@
 import { lookup } from 'node:dns/promises'
 import { connect, isIP } from 'node:net'
-import type { HttpPowers } from '../capabilities/http/powers.ts'
+import type { Duplex } from 'node:stream'
 import { untilAborted } from './until-aborted.ts'
+
+/** As the http capability reads it; told again here, so that the host stands without that folder. */
+export type HttpPowers = {
+  /** Every address of a host name (A and AAAA), as text. Rejects when there is none. */
+  resolve(hostname: string, signal: AbortSignal): Promise<readonly string[]>
+  /** Opens a TCP connection to an address that was judged; never resolves a name. */
+  dial(address: string, port: number): Duplex
+  /** Certificate authorities trusted besides the built-in ones (PEM). */
+  readonly extraCa?: string
+}
 
 /** Resolves names as the operating system does, and opens TCP connections to addresses. */
 export const createHttpPowers = (): HttpPowers =>

@@ -36,10 +36,11 @@ const RUNS_MAX_DEFAULT = 64
 /** A policy may allow one run 4 GB: less would refuse it for ever. */
 const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 ** 21))
 
-const createPowers = (tier: Tier, given: Partial<Powers> = {}): Powers => ({
+const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
   db: given.db ?? createChildPower(),
   filesystem: given.filesystem ?? createFilePowers(),
+  kv: given.kv ?? store.kv,
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,
@@ -84,9 +85,9 @@ export function openParts(options: TollgateOptions): TollgateParts {
   const { concurrentRunsMax = RUNS_MAX_DEFAULT, memoryMbMax = halfOfMemoryMb() } = options
   const capabilities = createRegistry({ tools })
   const tier = bestTier(options.minTier)
-  const powers = createPowers(tier, options.powers)
   const sink = openSink(auditLog)
   const store = openStore(state, sink)
+  const powers = createPowers(tier, store, options.powers)
   const onKept = (rows: readonly EventRow[]): void => {
     for (const { record, hash } of rows) sink?.write(record, hash)
   }

@@ -1,13 +1,15 @@
 import type { Cage } from '../cage/launch.ts'
 import type { ChildPower } from '../capabilities/capability.ts'
-import type { HttpPowers } from '../capabilities/http/powers.ts'
+import type { KvPort } from '../stores/ports.ts'
 import type { FilePowers } from './file-powers.ts'
+import type { HttpPowers } from './http-powers.ts'
 
 /** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
 export type Powers = {
   readonly http: HttpPowers
   readonly db: ChildPower
   readonly filesystem: FilePowers
+  readonly kv: KvPort
   /** Starts the process of a cage; `isStrict`: one that makes no machine code from guest code. */
   launchCage(isStrict: boolean): Cage
   /** Milliseconds since 1970. */

@@ -8,6 +8,7 @@ export interface Store {
   readonly tickets: TicketPort
   readonly receipts: ReceiptPort
   readonly tasks: TaskPort
+  readonly kv: KvPort
   /** Runs `work`, which only reads: all its readings are of one moment. */
   snapshot<T>(work: () => T): T
   close(): void
@@ -140,4 +141,20 @@ export interface TaskPort {
   /** Saves the ledger and extends the lease. */
   save(principal: string, task: string, owner: string, ledger: string, untilMs: number): void
   release(principal: string, task: string, owner: string, ledger: string): void
+}
+
+/** Values that tools keep, one space for each principal. Bytes are those of key and JSON text in UTF-8. */
+export interface KvPort {
+  get(principal: string, key: string): string | undefined
+  /** Keeps the value unless the principal would then hold more than the quota; then it names which part. */
+  put(
+    principal: string,
+    key: string,
+    json: string,
+    quota: { readonly bytesMax: number; readonly keysMax: number },
+  ): 'kept' | 'bytes' | 'keys'
+  /** Whether there was such a key. */
+  delete(principal: string, key: string): boolean
+  /** Keys that begin with `prefix` and come after `after` in the order of their UTF-8 bytes. */
+  list(principal: string, prefix: string, after: string, limit: number): readonly string[]
 }

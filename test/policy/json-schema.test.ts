@@ -90,7 +90,7 @@ describe('the reference of the README', () => {
     expect(reference).toContain(
       '| `permissions.filesystem[].mode` | `read`, `overlay`, `write`, `scratch` | must be given |',
     )
-    expect(reference).toContain('| `permissions.kv` | null or {} | A key-value store of the task. |')
+    expect(reference).toContain('| `permissions.mcp` | null or {} | Servers of the Model Context Protocol. |')
   })
 
   test('is made of tables that a Markdown reader can read', () => {

@@ -27,4 +27,10 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (principal, task)
   ) STRICT;
   `,
+  `
+  CREATE TABLE kv (
+    principal TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (principal, key)
+  ) STRICT;
+  `,
 ]

@@ -2,6 +2,7 @@ import type { Store } from '../ports.ts'
 import { receiptPort, ticketPort } from './approvals.ts'
 import { openDatabase } from './database.ts'
 import { journalPort, runPort } from './journal.ts'
+import { kvPort } from './kv.ts'
 import { taskPort } from './tasks.ts'
 
 /** Opens the embedded store under a state folder; `:memory:` keeps nothing. Throws CONFIG_STATE_UNUSABLE. */
@@ -13,6 +14,7 @@ export function openSqliteStore(stateFolder: string): Store {
     tickets: ticketPort(database),
     receipts: receiptPort(database),
     tasks: taskPort(database),
+    kv: kvPort(database),
     snapshot: (work) => database.snapshot(work),
     close: () => database.close(),
   }
