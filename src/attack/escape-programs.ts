@@ -34,9 +34,9 @@ return 'searched'
 
 /** Names that would be a door by themselves. */
 export const NAME_THE_HOST = `
-const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'fetch', 'WebSocket', 'Worker', 'Deno', 'Bun', 'navigator', '__dirname',
+const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'WebSocket', 'Worker', 'Deno', 'Bun', 'navigator', '__dirname',
   '__filename', 'importScripts', 'setImmediate', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry', 'ShadowRealm',
-  'structuredClone', 'gc', 'd8', 'print', 'quit', 'load', 'ivm', 'tollgateKernel']
+  'gc', 'd8', 'print', 'quit', 'load', 'ivm', 'tollgateKernel']
 for (const name of names) if (globalThis[name] !== undefined) await tools.report({ got: name })
 for (const name of Reflect.ownKeys(globalThis)) if (/kernel|door|send|native|isolate/i.test(String(name))) await tools.report({ got: String(name) })
 await tools.note({ data: names.length })
