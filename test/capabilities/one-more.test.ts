@@ -12,11 +12,8 @@ describe('the guide to one more capability', () => {
     const named = [...guide.matchAll(/`NAME\/([a-zA-Z-]+\.(?:ts|md))`/gu)].map(([, file]) => file)
     const expected = named.map((file) => (file === 'NAME.ts' ? 'kv.ts' : file))
     // The rest is what a grant grew too large for.
-    expect(
-      readdirSync(join(capabilities, 'kv'))
-        .filter((file) => file !== 'action-pattern.ts')
-        .toSorted(),
-    ).toEqual(expected.toSorted())
+    const files = readdirSync(join(capabilities, 'kv')).filter((file) => file !== 'action-pattern.ts')
+    expect(new Set(files)).toEqual(new Set(expected))
   })
 
   it('is right that only the registry imports it', () => {
