@@ -21,6 +21,7 @@ type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (
 type Iterator = { next(): Promise<unknown>; return?(): Promise<unknown> }
 
 const ignore = (): void => undefined
+const tooEarly = (): Error => makeGuestError('GUEST_ARGUMENTS', 'The item before was not awaited.')
 const hasMore = (wire: unknown): boolean => (wire as { more?: unknown }).more === true
 const done = () => ({ value: undefined, done: true })
 
@@ -72,8 +73,7 @@ const makeReader = ({ door, read }: StreamedCall) => {
   const iterator: Iterator = {
     next: () =>
       new PromiseClass((resolve, reject) => {
-        if (waiting !== undefined)
-          return reject(makeGuestError('GUEST_ARGUMENTS', 'The item before was not awaited.'))
+        if (waiting !== undefined) return reject(tooEarly())
         waiting = { resolve, reject }
         serve()
       }),

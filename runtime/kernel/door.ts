@@ -87,6 +87,21 @@ const guardSend =
     }
   }
 
+type Leave = (op: string, args: string, key: string, settle: Settle) => void
+
+const pullThrough = (leave: Leave, of: number): Promise<unknown> => {
+  const promise = new PromiseClass((resolve, reject) => {
+    const origin = markOrigin()
+    leave(PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
+      if (ok) resolve(JSONParse(outcome))
+      else reject(makeCallError(errorFacts(outcome), seq, origin))
+    })
+  })
+  // Nobody but the kernel waits for it, and no species of the guest's.
+  define(promise, 'constructor', undefined)
+  return promise
+}
+
 /** Opens the door on the one native function. */
 export const openDoor = (native: Send): Door => {
   const send = guardSend(native)
@@ -94,7 +109,7 @@ export const openDoor = (native: Send): Door => {
   let lastSeq = 0
   let closed = false
 
-  const leave = (op: string, args: string, key: string, settle: Settle): void => {
+  const leave: Leave = (op, args, key, settle) => {
     send(OUT.call, lastSeq + 1, op, args, key)
     lastSeq += 1
     pending[lastSeq] = settle
@@ -124,18 +139,7 @@ export const openDoor = (native: Send): Door => {
           }
         })
       }),
-    pull: (of) => {
-      const promise = new PromiseClass((resolve, reject) => {
-        const origin = markOrigin()
-        leave(PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
-          if (ok) resolve(JSONParse(outcome))
-          else reject(makeCallError(errorFacts(outcome), seq, origin))
-        })
-      })
-      // Nobody but the kernel waits for it, and no species of the guest's.
-      define(promise, 'constructor', undefined)
-      return promise
-    },
+    pull: (of) => pullThrough(leave, of),
     giveUp: (of) => {
       if (!closed) leave(PULL_OP, `{"of":${of},"end":true}`, '', () => undefined)
     },
