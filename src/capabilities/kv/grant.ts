@@ -30,7 +30,7 @@ export function compileKvGrant(document: KvDocument): KvGrant {
     valueBytesMax,
     ops: Object.entries(KV_OPS).map(([name, schema]) =>
       // The schema itself is zod's to keep.
-      Object.freeze({ name, path: name.split('.'), arguments: schema }),
+      Object.freeze({ name, path: Object.freeze(name.split('.')), arguments: schema }),
     ),
     judge(op, args) {
       if (!Object.hasOwn(KV_OPS, op))
