@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { ChildPort, ChildPower } from '../../../src/capabilities/capability.ts'
 import { TollgateError } from '../../../src/errors/tollgate-error.ts'
 import { createChildPower } from '../../../src/run/child-power.ts'
-import { encodeFrame } from '../../../src/capabilities/db/frames.ts'
+import { encodeFrame, LAST } from '../../../src/capabilities/db/frames.ts'
 import { openGate } from '../../harness/gate.ts'
 import { askShop, openShop, shopPolicy } from './shops.ts'
 
@@ -42,7 +42,7 @@ const liar = (...answers: readonly (Buffer | undefined)[]): ChildPower => ({
   },
 })
 
-const json = (value: unknown): Buffer => encodeFrame(JSON.stringify(value))
+const json = (value: unknown): Buffer => encodeFrame(LAST + JSON.stringify(value))
 const OPENED = json({ ok: true, tables: [] })
 
 it('a run has one process for a database, whatever it asks at once, and none when it is over', async () => {
@@ -63,8 +63,13 @@ it('a run has one process for a database, whatever it asks at once, and none whe
 it.each<[string, ChildPower, string]>([
   ['ends at once', liar(undefined), 'UPSTREAM_DB_UNAVAILABLE'],
   ['ends in the middle', liar(OPENED, undefined), 'UPSTREAM_DB_UNAVAILABLE'],
-  ['answers no JSON', liar(OPENED, encodeFrame('no')), 'UPSTREAM_PROTOCOL'],
+  ['answers no JSON', liar(OPENED, encodeFrame(`${LAST}no`)), 'UPSTREAM_PROTOCOL'],
   ['answers twice', liar(OPENED, Buffer.concat([OPENED, OPENED])), 'UPSTREAM_PROTOCOL'],
+  [
+    'answers without a mark',
+    liar(OPENED, encodeFrame(JSON.stringify({ ok: true, columns: ['a'], rows: [] }))),
+    'UPSTREAM_PROTOCOL',
+  ],
   ['announces a giant', liar(OPENED, Buffer.from([255, 255, 255, 255])), 'UPSTREAM_PROTOCOL'],
   [
     'refuses by no known word',

@@ -1,7 +1,7 @@
 /** A process of a database as it would be without authorizer, views and limits: read-only, and that is all. For negative controls. */
 import { Socket } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
-import { encodeFrame, FrameReader, QUESTION_BYTES_MAX } from '../../../src/capabilities/db/frames.ts'
+import { encodeFrame, FrameReader, LAST, QUESTION_BYTES_MAX } from '../../../src/capabilities/db/frames.ts'
 import type { Question } from '../../../src/capabilities/db/wire.ts'
 
 const port = new Socket({ fd: 3, readable: true, writable: true })
@@ -24,7 +24,7 @@ function answer(question: Question): unknown {
 
 port.on('data', (bytes: Buffer) => {
   for (const text of reader.push(bytes) ?? [])
-    port.write(encodeFrame(JSON.stringify(answer(JSON.parse(text) as Question))))
+    port.write(encodeFrame(LAST + JSON.stringify(answer(JSON.parse(text) as Question))))
 })
 port.on('end', () => process.exit(0))
 port.on('error', () => process.exit(0))
