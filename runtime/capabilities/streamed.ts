@@ -66,7 +66,8 @@ const makeReader = ({ door, read }: StreamedCall) => {
     serve()
   }
   const pull = (): void => {
-    if (isOver || isPulling || seq === 0) return
+    // What was asked for in a run that is over never comes.
+    if (isOver || seq === 0 || (isPulling && !door.isOver())) return
     isPulling = true
     void PromisePrototypeThen(door.pull(seq), take, fail)
   }

@@ -24,8 +24,10 @@ export type Asked = { readonly args: unknown; readonly options: unknown }
 export type Door = {
   /** Invokes an op; the promise is the guest's. `open` turns the parsed result, of the call `seq`, into what the guest receives. */
   call(op: string, ask: () => Asked, open?: (result: unknown, seq: number) => unknown): Promise<unknown>
-  /** Asks for the next chunk of the result of call `of`. The promise is the kernel's own, never the guest's. */
+  /** Asks for the next chunk of the result of call `of`. The promise is the kernel's own, never the guest's. GUEST_OVER. */
   pull(of: number): Promise<unknown>
+  /** The run is over: nothing leaves any more, and nothing comes. */
+  isOver(): boolean
   /** Gives up the rest of the result of call `of`. */
   giveUp(of: number): void
   /** Invokes a control op; `settle` runs at its delivery. */
@@ -89,8 +91,12 @@ const guardSend =
 
 type Leave = (op: string, args: string, key: string, settle: Settle) => void
 
-const pullThrough = (leave: Leave, of: number): Promise<unknown> => {
+const over = (): Error => makeGuestError('GUEST_OVER', 'The run that this capability belongs to is over.')
+
+/** `leave`: undefined when nothing leaves any more. */
+const pullThrough = (leave: Leave | undefined, of: number): Promise<unknown> => {
   const promise = new PromiseClass((resolve, reject) => {
+    if (leave === undefined) return reject(over())
     const origin = markOrigin()
     leave(PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
       if (ok) resolve(JSONParse(outcome))
@@ -126,8 +132,7 @@ export const openDoor = (native: Send): Door => {
         const { args, options } = ask()
         const key = keyOf(options)
         const text = argumentsJson(args)
-        if (closed)
-          return reject(makeGuestError('GUEST_OVER', 'The run that this capability belongs to is over.'))
+        if (closed) return reject(over())
         const origin = markOrigin()
         leave(op, text, key, (ok, outcome, seq) => {
           if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))
@@ -139,7 +144,8 @@ export const openDoor = (native: Send): Door => {
           }
         })
       }),
-    pull: (of) => pullThrough(leave, of),
+    pull: (of) => pullThrough(closed ? undefined : leave, of),
+    isOver: () => closed,
     giveUp: (of) => {
       if (!closed) leave(PULL_OP, `{"of":${of},"end":true}`, '', () => undefined)
     },

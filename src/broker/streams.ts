@@ -10,6 +10,7 @@ const OPEN_MAX = 4
 /** Chunks that one run may ask for; they are recorded, and count as no calls. */
 const PULLS_MAX = 10_000
 
+type Chunk = Awaited<ReturnType<Chunks['next']>>
 type Stream = { readonly op: string; readonly chunks: Chunks; isAsked: boolean }
 
 const NOTHING = { value: null, ingressBytes: 0, isLast: true }
@@ -38,8 +39,7 @@ export class Streams implements ResultStreams {
       if (end) this.#close(of)
       const stream = end ? undefined : this.#find(of)
       op = stream?.op ?? ''
-      const { value, ingressBytes, isLast } = (await stream?.chunks.next()) ?? NOTHING
-      if (stream !== undefined) stream.isAsked = false
+      const { value, ingressBytes, isLast } = (await this.#next(of, stream)) ?? NOTHING
       if (isLast) this.#close(of)
       const json = run.redactor.json(JSON.stringify(value) ?? 'null')
       if (Buffer.byteLength(json) > RESULT_BYTES_MAX)
@@ -55,6 +55,18 @@ export class Streams implements ResultStreams {
       run.deliver(seq, { ok: true, json })
     } catch (cause) {
       refusePull(seq, op, cause, run)
+    }
+  }
+
+  /** The next chunk; a stream that fails is over. */
+  async #next(of: number, stream: Stream | undefined): Promise<Chunk | undefined> {
+    try {
+      return await stream?.chunks.next()
+    } catch (error) {
+      this.#close(of)
+      throw error
+    } finally {
+      if (stream !== undefined) stream.isAsked = false
     }
   }
 

@@ -24,6 +24,9 @@ type CommitSetting = {
   readonly signal: AbortSignal | undefined
 }
 
+/** The gates at which a commit is refused before anything of it happened; past them, nobody knows. */
+const BEFORE_IT_BEGAN = new Set(['decode', 'replay', 'authorize', 'recall', 'reserve', 'approve', 'intend'])
+
 const isCancelled = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 const NEVER = new AbortController().signal
 
@@ -44,7 +47,7 @@ export async function commitStaged(setting: CommitSetting): Promise<CommitOutcom
     if (isCancelled(signal)) return { done: index, left, ending: { kind: 'cancelled' } }
     const refusal = await performCommit(commit, lastSeq + 1 + index, broker, signal ?? NEVER)
     if (refusal === undefined) continue
-    const isUncertain = refusal.gate === 'perform' || refusal.gate === 'record'
+    const isUncertain = !BEFORE_IT_BEGAN.has(refusal.gate ?? '')
     const ending: Ending =
       isCancelled(signal) && !isUncertain ? { kind: 'cancelled' } : { kind: 'failed', error: refusal }
     return { done: isUncertain ? index + 1 : index, left, ending }

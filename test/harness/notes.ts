@@ -6,10 +6,10 @@ import { sha256 } from '../../src/digest/sha256.ts'
 import type { Replace } from '../run/gates.ts'
 import { withSetting } from '../run/gates.ts'
 
-/** Where the notes of a test go: each store by name. `fails`: a store whose commit breaks, before or after it took effect. */
+/** Where the notes of a test go: each store by name. `fails`: a store whose commit breaks before or after it took effect, or answers what is no JSON. */
 export type Notebook = {
   readonly committed: Record<string, string[]>
-  readonly fails?: Readonly<Record<string, 'before' | 'after'>>
+  readonly fails?: Readonly<Record<string, 'before' | 'after' | 'answer'>>
 }
 
 type Note = { store: string; text: string }
@@ -73,7 +73,8 @@ const notesCapability = (book: Notebook, isCommitForAll: boolean): Capability =>
           book.committed[store] = notes
           if (failure === 'after') throw new TollgateError('UPSTREAM_FILE', 'The answer is lost.')
         }
-        return Promise.resolve({ value: notes.length, ingressBytes: 0, egressBytes: 0 })
+        const isBroken = op === 'notes.commit' && book.fails?.[store] === 'answer'
+        return Promise.resolve({ value: isBroken ? 1n : notes.length, ingressBytes: 0, egressBytes: 0 })
       },
       staged: (): readonly Commit[] =>
         [...staged].map(([store, notes]) => ({ op: 'notes.commit', args: { store, count: notes.length } })),

@@ -96,13 +96,20 @@ test('a key whose effect was discarded may be used again', async () => {
   expect(notes.book.committed).toEqual({ a: ['x'] })
 })
 
-test('a key whose commit may have happened is not used again', async () => {
-  const book: Notebook = { committed: {}, fails: { a: 'after' } }
-  await using notes = await openNotes({ book })
-  const code = `return await notes.add({ store: 'a', text: 'x' }, { idempotencyKey: 'k' })`
-  expect(await notes.run(code)).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_FILE' } })
-  expect(await notes.run(code)).toMatchObject({ status: 'failed', error: { code: 'IDEMPOTENCY_UNCERTAIN' } })
-})
+test.each([
+  ['after', 'UPSTREAM_FILE'],
+  ['answer', 'INTERNAL_ERROR'],
+] as const)(
+  'a key whose commit may have happened is not used again: it breaks at %s',
+  async (moment, code) => {
+    const book: Notebook = { committed: {}, fails: { a: moment } }
+    await using notes = await openNotes({ book })
+    const add = `return await notes.add({ store: 'a', text: 'x' }, { idempotencyKey: 'k' })`
+    expect(await notes.run(add)).toMatchObject({ status: 'failed', error: { code } })
+    expect(book.committed).toEqual({ a: ['x'] })
+    expect(await notes.run(add)).toMatchObject({ status: 'failed', error: { code: 'IDEMPOTENCY_UNCERTAIN' } })
+  },
+)
 
 const COMMITS_ITSELF = `await notes.add({ store: 'a', text: 'x' }); await notes.commit({ store: 'a', count: 1 }); throw new Error('no')`
 

@@ -90,7 +90,8 @@ class DatabaseLine {
       }
     }
     const { value, ingressBytes, isLast } = await next()
-    const facts = { rows: rowsMax - rowsLeft }
+    // Of a result in parts, the records of its pulls tell the rest.
+    const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
     const chunks: Chunks = { next, close: () => undefined }
     const outcome = { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
     return { outcome, arrived: parts.arrived }

@@ -92,3 +92,32 @@ it('hands over rows that a poisoned realm cannot change', async () => {
     return sum`)
   expect(result).toMatchObject({ status: 'done', value: (ROWS * (ROWS + 1)) / 2 })
 })
+
+it('asks for nothing once its run is over, whoever still reads', async () => {
+  const { result, pulls } = await tryIt(`
+    const rows = ${ALL}[Symbol.asyncIterator]()
+    await rows.next()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    void (async () => { for (let i = 0; i < 3000; i += 1) await rows.next() })()
+    return 'over'`)
+  expect(result).toMatchObject({ status: 'done', value: 'over' })
+  expect(pulls).toHaveLength(1)
+})
+
+it('is over with its run, for an instance that serves again as well', async () => {
+  using shop = openShop(FILL)
+  await using gate = await openGate()
+  const policy = shopPolicy(shop, { read: { events: '*' }, max_rows: ROWS, max_result_kb: 4096 })
+  const code = `let rows
+    export default async (input, { db }) => {
+      if (rows === undefined) {
+        rows = ${ALL}[Symbol.asyncIterator]()
+        await rows.next()
+        return 'began'
+      }
+      try { for (let i = 0; i < 3000; i += 1) await rows.next() } catch ({ code }) { await rows.return(); return code }
+    }`
+  const run = () => gate.run({ code, policy, reuse: 'isolate' })
+  expect(await run()).toMatchObject({ status: 'done', value: 'began' })
+  expect(await run()).toMatchObject({ status: 'done', value: 'GUEST_OVER' })
+})
