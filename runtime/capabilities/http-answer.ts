@@ -11,7 +11,8 @@ import {
   StringPrototypeToLowerCase,
 } from '../kernel/primordials.ts'
 
-type Wire = {
+/** The answer of `http.request` as it crosses. */
+export type HttpWire = {
   readonly url: string
   readonly status: number
   readonly statusText: string
@@ -21,7 +22,7 @@ type Wire = {
 }
 
 /** Names in lower case; values of a name that came several times, joined as RFC 9110, section 5.3 says. */
-const gatherHeaders = (pairs: Wire['headers']): Record<string, string> => {
+const gatherHeaders = (pairs: HttpWire['headers']): Record<string, string> => {
   const held = ObjectCreate(null) as Record<string, string>
   for (let i = 0; i < pairs.length; i += 1) {
     const pair = pairs[i] as readonly [string, string]
@@ -32,7 +33,7 @@ const gatherHeaders = (pairs: Wire['headers']): Record<string, string> => {
   return held
 }
 
-const makeHeaders = (pairs: Wire['headers']): object => {
+const makeHeaders = (pairs: HttpWire['headers']): object => {
   const held = gatherHeaders(pairs)
   const keyOf = (name: unknown): string => (typeof name === 'string' ? StringPrototypeToLowerCase(name) : '')
   const headers = {
@@ -54,7 +55,7 @@ const makeHeaders = (pairs: Wire['headers']): object => {
 }
 
 /** The body as text and as bytes. Text is made once; bytes are new each time, because the guest may change them. */
-const makeBody = ({ text: given, base64 }: Wire['body']) => {
+const makeBody = ({ text: given, base64 }: HttpWire['body']) => {
   let text = given
   const readBytes = (): Uint8Array =>
     given === undefined ? (decodeBase64(base64 ?? '') ?? encodeUtf8('')) : encodeUtf8(given)
@@ -67,8 +68,8 @@ const settled = <Value>(read: () => Value): Promise<Value> => new PromiseClass((
 /** What the guest receives for the wire answer of `http.request`: frozen, in the manner of a fetch Response. */
 export const makeAnswer = (result: unknown): unknown => {
   if (!isObject(result)) return result
-  const { url, status, statusText, redirected, headers, body } = result as Wire
-  const { readText, readBytes } = makeBody({ __proto__: null, ...body } as Wire['body'])
+  const { url, status, statusText, redirected, headers, body } = result as HttpWire
+  const { readText, readBytes } = makeBody({ __proto__: null, ...body } as HttpWire['body'])
   const answer = {
     url,
     status,

@@ -1,3 +1,4 @@
+import type { HttpWire } from '../capabilities/http-answer.ts'
 import { decodeBase64, encodeBase64 } from '../kernel/encoding.ts'
 import { ObjectCreate, PromisePrototypeThen } from '../kernel/primordials.ts'
 import { Blob, File } from './blob.ts'
@@ -13,19 +14,9 @@ import { receivedResponse, Response } from './response.ts'
 Reflect.deleteProperty(Body, 'take')
 Reflect.deleteProperty(Body, 'fork')
 
-/** The answer of `http.request`. */
-type Answer = {
-  readonly url: string
-  readonly status: number
-  readonly statusText: string
-  readonly redirected: boolean
-  readonly headers: readonly (readonly [string, string])[]
-  readonly body: { readonly text?: string; readonly base64?: string }
-}
-
 const open = (answer: unknown): Response => {
-  const { url, status, statusText, redirected, headers, body } = answer as Answer
-  const { text, base64 } = { __proto__: null, ...body } as Answer['body']
+  const { url, status, statusText, redirected, headers, body } = answer as HttpWire
+  const { text, base64 } = { __proto__: null, ...body } as HttpWire['body']
   const source = base64 === undefined ? (text ?? '') : decodeBase64(base64)
   const response = receivedResponse(source, { status, statusText }, { url, redirected })
   response.headers.delete('content-type')
