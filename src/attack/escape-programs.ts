@@ -1,4 +1,5 @@
 /** Guest programs that look for a way out; what they find they use to call `tools.report`, so that the host sees it. */
+import { WEB_GLOBAL, WEB_PARTS } from '../../runtime/abi/web-names.ts'
 
 /** From syntax and capabilities up every prototype, to every constructor, to code from text that calls the host. */
 export const WALK_CONSTRUCTORS = `export default async (input, { tools }) => {
@@ -32,11 +33,15 @@ await tools.note({ data: tries > 300 })
 return 'searched'
 }`
 
+/** The program in a realm with every web class: they come where the text names them. */
+export const withWebClasses = (program: string): string =>
+  `// ${Object.values(WEB_PARTS).flat().join(' ')}\n${program}`
+
 /** Names that would be a door by themselves. */
 export const NAME_THE_HOST = `
 const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'WebSocket', 'Worker', 'Deno', 'Bun', 'navigator', '__dirname',
   '__filename', 'importScripts', 'setImmediate', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry', 'ShadowRealm',
-  'gc', 'd8', 'print', 'quit', 'load', 'ivm', 'tollgateKernel']
+  'gc', 'd8', 'print', 'quit', 'load', 'ivm', 'tollgateKernel', '${WEB_GLOBAL}']
 for (const name of names) if (globalThis[name] !== undefined) await tools.report({ got: name })
 for (const name of Reflect.ownKeys(globalThis)) if (/kernel|door|send|native|isolate/i.test(String(name))) await tools.report({ got: String(name) })
 await tools.note({ data: names.length })

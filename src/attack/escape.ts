@@ -21,6 +21,7 @@ import {
   SEARCH_THE_DOOR,
   TAKE_STACKS,
   WALK_CONSTRUCTORS,
+  withWebClasses,
 } from './escape-programs.ts'
 
 const POLICY = {
@@ -59,7 +60,14 @@ const reach: readonly AttackCase[] = [
     id: 'H01',
     what: 'name what a host has: process, WebAssembly, finalizers',
     setup: runs(NAME_THE_HOST),
-    checks: [isDone, noted(30)],
+    checks: [isDone, noted(29)],
+    tell: nothing,
+  }),
+  escape({
+    id: 'H01',
+    what: 'name what a host has, beside every web class',
+    setup: runs(withWebClasses(NAME_THE_HOST)),
+    checks: [isDone, noted(29)],
     tell: nothing,
   }),
 ]
@@ -240,6 +248,17 @@ const door: readonly AttackCase[] = [
     id: 'H07',
     what: 'search heap and patched built-ins for the native door',
     setup: runs(SEARCH_THE_DOOR),
+    checks: [
+      isDone,
+      noted(true),
+      holds('a frame out of turn', ({ records }) => !records.some(({ event }) => event === 'breach')),
+    ],
+    tell: nothing,
+  }),
+  escape({
+    id: 'H07',
+    what: 'search the same beside every web class',
+    setup: runs(withWebClasses(SEARCH_THE_DOOR)),
     checks: [
       isDone,
       noted(true),
