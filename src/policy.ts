@@ -10,6 +10,7 @@ import { TollgateError } from './errors/tollgate-error.ts'
 import { assertBounds } from './policy/bounds.ts'
 import type { CompiledPolicy, PolicyWarning } from './policy/compiled.ts'
 import { compilePolicy, isCompiledPolicy } from './policy/compile.ts'
+import { declarePolicy } from './policy/declare.ts'
 import { explainPolicy, type ExplanationSection, type PolicyExplanation } from './policy/explain.ts'
 import { jsonSchemaOf, type JsonSchema } from './policy/json-schema.ts'
 import { parsePolicyText, POLICY_BYTES_MAX } from './policy/parse.ts'
@@ -30,7 +31,7 @@ export type {
   PolicyProblem,
   PolicyWarning,
 }
-export { assertBounds, explainPolicy, formatProblem, isCompiledPolicy, policyProblems }
+export { assertBounds, declarePolicy, explainPolicy, formatProblem, isCompiledPolicy, policyProblems }
 
 const require = createRequire(import.meta.url)
 let loaded: typeof Yaml | undefined

@@ -63,7 +63,31 @@ export interface Grant {
   explain(): readonly string[]
   /** Bounds for `explain`: what a run could do at most through this grant, given as many calls as it likes. */
   worstCase(): WorstCase
+  /**
+   * The grant in TypeScript, for who writes tools: exactly what a call could use, and no place, secret or rule of the host.
+   * Undefined: no call could pass. `asks` tells what the whole policy asks about a judgement.
+   */
+  declare?(asks: (judgement: Judgement) => Ask): Declaration | undefined
 }
+
+/** What the guest holds of a grant, in TypeScript. `src/policy/declare.ts` puts the declarations of all grants together. */
+export type Declaration = {
+  /** The property of the guest's capabilities: `http`. */
+  readonly name: string
+  /** What is said of the whole. */
+  readonly says: readonly string[]
+  readonly members: readonly DeclaredMember[]
+  /** Declarations that the members name, each under a name that begins like the capability's. */
+  readonly types?: readonly string[]
+  /** Globals of the guest that lead here, like `fetch`. */
+  readonly globals?: readonly DeclaredMember[]
+}
+
+/**
+ * One member. `says` is plain text, which is escaped where it becomes a comment. `code` is TypeScript: text of a policy stands in
+ * it only as a literal, and what cannot be seen in a literal is escaped later.
+ */
+export type DeclaredMember = { readonly code: string; readonly says?: readonly string[] }
 
 export const CATEGORIES = ['message', 'payment', 'delete', 'credential', 'publish', 'admin'] as const
 export type Category = (typeof CATEGORIES)[number]

@@ -4,17 +4,19 @@ const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
 
 /** One database in plain words: a sentence for each table, then what statements may use and how far they go. */
 export function explainDatabase(database: DatabaseGrant): readonly string[] {
-  const { name, file, tables, functions, rowsMax, bytesMax, timeoutMs } = database
+  const { name, file, tables } = database
   const where = `the SQLite database ${name} (${file})`
   const read =
     tables.length === 0
       ? [`May open ${where}, and read nothing of it: no table is granted.`]
       : tables.map((table) => tableSentence(table, where))
+  return [...read, useSentence(database)]
+}
+
+/** What statements may use, and how far they go. */
+export function useSentence({ name, functions, rowsMax, bytesMax, timeoutMs }: DatabaseGrant): string {
   const used = functions.length === 0 ? 'no SQL function' : `the SQL functions ${functions.join(', ')}`
-  return [
-    ...read,
-    `Statements on ${name} may use ${used}; they write nothing. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is killed after ${timeoutMs / 1000} s.`,
-  ]
+  return `Statements on ${name} may use ${used}; they write nothing. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is killed after ${timeoutMs / 1000} s.`
 }
 
 function tableSentence({ name, show, mask, where }: TableGrant, database: string): string {

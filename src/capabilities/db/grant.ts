@@ -1,6 +1,7 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment, Judgement } from '../capability.ts'
 import { compileDatabase, judgeQuery, judgeSchema, type DatabaseGrant } from './database-grant.ts'
+import { declareDb } from './declaration.ts'
 import { explainDatabase } from './explain.ts'
 import { queryArguments, schemaArguments, type QueryArguments } from './ops.ts'
 import type { DbDocument } from './schema.ts'
@@ -43,6 +44,7 @@ export function compileDbGrant(document: DbDocument, environment: GrantEnvironme
       callMicroUsdMax: 0,
       unattendedEffectsMax: 0,
     }),
+    declare: () => declareDb(all),
   })
 }
 

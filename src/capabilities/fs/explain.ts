@@ -20,19 +20,20 @@ const VERBS: Readonly<Record<MountMode, string>> = {
 export const explainMounts = (mounts: readonly Mount[]): readonly string[] =>
   mounts.flatMap((mount) => [placeSentence(mount), limitSentence(mount)])
 
-function placeSentence({ path, source, mode, globs, ask }: Mount): string {
+/** What may be done where. A mount without a source has no folder that could be named. */
+export function placeSentence({ path, source, mode, globs, ask }: Mount): string {
   const asks = ask === undefined ? '' : ASKS[ask]
   if (globs?.length === 0) return `May reach no file in ${path}: its allow is empty.`
-  const where =
-    source === undefined
-      ? `in ${path}, gone when the run ends`
-      : `in ${path}, which is the folder ${JSON.stringify(source)}`
+  const end = mode === 'scratch' ? ', gone when the run ends' : ''
+  const folder = source === undefined ? '' : `, which is the folder ${JSON.stringify(source)}`
+  const where = `in ${path}${end}${folder}`
   const which = globs === undefined ? '' : `, only ${globs.map(({ text }) => text).join(' and ')}`
   const removal = mode === 'write' && ask === undefined ? ' A human approves each removal.' : ''
   return `${VERBS[mode]} ${where}${which}.${asks}${removal}`
 }
 
-function limitSentence(mount: Mount): string {
+/** How much of it. */
+export function limitSentence(mount: Mount): string {
   const { path, mode, fileBytesMax, totalBytesMax, filesMax, depthMax } = mount
   const total =
     mode === 'scratch'

@@ -1,6 +1,7 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
 import { compileFsPattern } from './action-pattern.ts'
+import { declareFs } from './declaration.ts'
 import { explainMounts, worstCaseOfMounts } from './explain.ts'
 import { judgeFsCall } from './judge.ts'
 import { compileMount, isWritable, type Mount } from './mount.ts'
@@ -51,5 +52,6 @@ export function compileFsGrant(document: readonly MountDocument[], environment: 
     actionPattern: (text) => compileFsPattern(text, mounts),
     explain: () => explainMounts(mounts),
     worstCase: () => worstCaseOfMounts(mounts),
+    declare: () => declareFs(mounts),
   })
 }

@@ -10,10 +10,11 @@ const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
 /** The grant in plain words: one sentence for each entry, then the limits. */
 export function explainGrant(entries: readonly HttpEntry[], settings: HttpSettings): readonly string[] {
   if (entries.length === 0) return ['May reach nothing over HTTP: allowed_domains is empty.']
-  return [...entries.map(entrySentence), ...limitSentences(settings)]
+  return [...entries.map((entry) => entrySentence(entry)), ...limitSentences(settings)]
 }
 
-function entrySentence(entry: HttpEntry): string {
+/** One entry in plain words. `credential`: how the secret that the host adds is called. */
+export function entrySentence(entry: HttpEntry, credential = `the credential ${entry.auth}`): string {
   const { pattern, methods, paths, query, headers, auth, costMicroUsd } = entry
   if (methods.length === 0 || paths?.length === 0)
     return `May send nothing to ${pattern.text}: its methods or paths are empty.`
@@ -26,14 +27,16 @@ function entrySentence(entry: HttpEntry): string {
     parts.push(query.size === 0 ? 'without query' : `with no query parameter but ${[...query].join(', ')}`)
   const extra = [...headers].filter((name) => name !== 'accept' && name !== 'content-type')
   if (extra.length > 0) parts.push(`may set ${extra.join(', ')}`)
-  if (auth !== undefined) parts.push(`the host adds the credential ${auth}`)
+  if (auth !== undefined) parts.push(`the host adds ${credential}`)
   if (costMicroUsd > 0) parts.push(`${costMicroUsd / 1e6} USD a call`)
   return `${parts.join('; ')}. ${effectSentence(entry)}`.trimEnd()
 }
 
 function effectSentence(entry: HttpEntry): string {
-  const { methods, categories, ask, egressBytesMax } = entry
+  const { methods, categories, egressBytesMax } = entry
   const effects = [...new Set(methods.map((method) => entry.effectOf(method)))]
+  const byDefault = categories.length > 0 || effects.includes('irreversible') ? 'always' : undefined
+  const ask = entry.ask ?? byDefault
   const kinds = categories.length > 0 ? ` (${categories.join(', ')})` : ''
   const asks = {
     always: ' A human approves each.',
@@ -42,10 +45,21 @@ function effectSentence(entry: HttpEntry): string {
   }
   const size =
     egressBytesMax === undefined ? '' : ` At most ${kb(egressBytesMax)} go out through it in a run.`
-  return `Counts as ${effects.join(' and ')}${kinds}.${ask === undefined ? '' : asks[ask]}${size}`
+  return `Counts as ${effects.join(' and ')}${kinds}.${ask === undefined ? '' : asks[ask]}${repetition(entry, effects)}${size}`
 }
 
-function limitSentences(settings: HttpSettings): string[] {
+/** What is known of doing the same again, where it is not the rule. */
+function repetition({ idempotencyOf, keyTtlMs }: HttpEntry, effects: readonly Effect[]): string {
+  if (effects.every((effect) => effect === 'read')) return ''
+  const kind = idempotencyOf('write')
+  if (kind === 'idempotent') return ' Doing it again is as good as once.'
+  if (kind !== 'keyed') return ''
+  const ttl = keyTtlMs === undefined ? '' : ` for ${keyTtlMs / 1000} s`
+  return ` The other side knows a repetition by its key${ttl}.`
+}
+
+/** How much and how often. */
+export function limitSentences(settings: HttpSettings): string[] {
   const {
     responseBytesMax,
     requestBytesMax,

@@ -3,6 +3,7 @@ import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantEnvironment, Judgement } from '../capability.ts'
 import { compileActionPattern } from './action-pattern.ts'
+import { declareHttp } from './declaration.ts'
 import { compileEntry, warnOfShadows, type HttpEntry } from './entry.ts'
 import { explainGrant, worstCaseOf } from './explain.ts'
 import { readHeaders } from './header-rules.ts'
@@ -71,6 +72,7 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
     actionPattern: (text) => compileActionPattern(text, places),
     explain: () => explainGrant(entries, settings),
     worstCase: () => worstCaseOf(entries, settings),
+    declare: () => declareHttp(entries, settings),
   })
 }
 

@@ -3,6 +3,7 @@ import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, Judgement } from '../capability.ts'
 import { compileKvPattern } from './action-pattern.ts'
+import { declareKv } from './declaration.ts'
 import { KV_OPS, type KvArguments, type KvOp, type KvRequest } from './ops.ts'
 import type { KvQuota } from './powers.ts'
 import type { KvDocument } from './schema.ts'
@@ -24,6 +25,10 @@ export function compileKvGrant(document: KvDocument): KvGrant {
   const { ask, max_total_kb, max_keys, max_value_kb } = document
   const quota = { bytesMax: Math.floor(max_total_kb * 1024), keysMax: max_keys }
   const valueBytesMax = Math.floor(max_value_kb * 1024)
+  const says = [
+    `May keep JSON values by key, for later runs of the same principal; no other principal sees them.`,
+    `It keeps at most ${inKb(quota.bytesMax)} under ${max_keys} keys; a value has at most ${inKb(valueBytesMax)}.${asks(ask)}`,
+  ]
   return deepFreeze<KvGrant>({
     capability: 'kv',
     quota,
@@ -38,10 +43,8 @@ export function compileKvGrant(document: KvDocument): KvGrant {
       return judgeKvCall(op as KvOp, args as KvArguments, { ask, valueBytesMax })
     },
     actionPattern: compileKvPattern,
-    explain: () => [
-      `May keep JSON values by key, for later runs of the same principal; no other principal sees them.`,
-      `It keeps at most ${inKb(quota.bytesMax)} under ${max_keys} keys; a value has at most ${inKb(valueBytesMax)}.${asks(ask)}`,
-    ],
+    explain: () => says,
+    declare: () => declareKv(says),
     worstCase: () => ({
       egressBytesMax: {},
       callMicroUsdMax: 0,

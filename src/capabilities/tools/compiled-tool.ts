@@ -119,9 +119,15 @@ function compileRule(rule: ArgumentRule): (value: unknown) => boolean {
 
 /** Judges one call. The arguments are those that the tool's own schema made, for it is they that are performed. */
 export function judgeTool(compiled: CompiledTool, args: unknown): Judgement {
-  const { tool, rule, document, secrets, effect, categories, costMicroUsd, quotas } = compiled
+  const { tool, rule, secrets } = compiled
   refuseSecretArguments(tool, secrets, args, rule)
   compiled.checkArguments(args)
+  return judgementOf(compiled, frozenRequest(tool, args, secrets))
+}
+
+/** What is the same for all calls of a tool, and what this one asks. */
+export function judgementOf(compiled: CompiledTool, request: unknown): Judgement {
+  const { tool, rule, document, effect, categories, costMicroUsd, quotas } = compiled
   return Object.freeze({
     op: `tools.${tool.name}`,
     rule,
@@ -129,7 +135,7 @@ export function judgeTool(compiled: CompiledTool, args: unknown): Judgement {
     categories,
     ...(document.ask && { ask: document.ask }),
     subject: tool.name,
-    request: frozenRequest(tool, args, secrets),
+    request,
     costMicroUsd,
     quotas,
     idempotency: effect === 'read' ? 'idempotent' : 'at_most_once',

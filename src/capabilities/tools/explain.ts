@@ -1,7 +1,8 @@
 import type { Ask, WorstCase } from '../capability.ts'
 import type { CompiledTool } from './compiled-tool.ts'
 
-const ASKS: Readonly<Record<Ask, string>> = {
+/** What is said of asking. */
+export const ASKS: Readonly<Record<Ask, string>> = {
   always: 'A human approves each call.',
   once_per_run: 'A human approves the first call of a run; later ones pass, whatever their arguments.',
   never: 'No human is asked by default.',
@@ -15,19 +16,27 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 
 /** A granted tool in plain words. */
 export function explainTool(compiled: CompiledTool): string {
-  const { tool, document, effect, categories, costMicroUsd, verified } = compiled
+  const { tool, effect, categories, costMicroUsd, verified } = compiled
   const kind = [effect, ...categories].join(', ')
-  const parts = [`May call the host tool ${tool.name} (${verified ? kind : `${kind}; not verified`})`]
-  if (document.max_calls !== undefined) parts.push(`at most ${times(document.max_calls)} a task`)
-  for (const [name, rule] of Object.entries(document.args ?? {})) {
-    if (rule.pattern !== undefined) parts.push(`with ${name} matching ${JSON.stringify(rule.pattern)}`)
-    if (rule.one_of !== undefined) parts.push(`with ${name} one of ${JSON.stringify(rule.one_of)}`)
-  }
+  const parts = [
+    `May call the host tool ${tool.name} (${verified ? kind : `${kind}; not verified`})`,
+    ...boundsOf(compiled),
+  ]
   for (const [name, secret] of Object.entries(compiled.secrets))
     parts.push(`with ${name} filled by the host with the secret ${secret}`)
   if (costMicroUsd > 0) parts.push(`at up to ${costMicroUsd / 1e6} USD a call`)
   const ask = askOf(compiled)
   return `${parts.join(', ')}.${ask === 'never' && effect === 'read' ? '' : ` ${ASKS[ask]}`}`
+}
+
+/** How often, and with which arguments. */
+export function boundsOf({ document }: CompiledTool): readonly string[] {
+  const bounds = document.max_calls === undefined ? [] : [`at most ${times(document.max_calls)} a task`]
+  for (const [name, rule] of Object.entries(document.args ?? {})) {
+    if (rule.pattern !== undefined) bounds.push(`with ${name} matching ${JSON.stringify(rule.pattern)}`)
+    if (rule.one_of !== undefined) bounds.push(`with ${name} one of ${JSON.stringify(rule.one_of)}`)
+  }
+  return bounds
 }
 
 const sumOfCalls = (tools: readonly CompiledTool[]): number =>

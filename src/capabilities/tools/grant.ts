@@ -3,6 +3,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
 import { compileTool, judgeTool, type CompiledTool } from './compiled-tool.ts'
 import type { HostTool } from './define-tool.ts'
+import { declareTools } from './declaration.ts'
 import { explainTool, worstCaseOfTools } from './explain.ts'
 import type { ToolsDocument } from './schema.ts'
 import { inputOfGuest } from './secret-arguments.ts'
@@ -36,6 +37,7 @@ export function compileToolsGrant(
     },
     explain: () => all.map(explainTool),
     worstCase: () => worstCaseOfTools(all),
+    declare: (asks) => declareTools(all, asks),
   })
 }
 

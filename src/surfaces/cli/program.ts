@@ -9,6 +9,7 @@ import { addPolicyCommands } from './policy-commands.ts'
 import { addRunCommand } from './run-command.ts'
 import { addRunsCommand } from './runs-command.ts'
 import type { Terminal } from './terminal.ts'
+import { addTypesCommand } from './types-command.ts'
 
 const STATE_DEFAULT = '.tollgate'
 const HELP_COLUMNS_MAX = 110
@@ -71,6 +72,7 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
     .addHelpText('afterAll', EXIT_CODES)
   addRunCommand(program, invocation)
   addPolicyCommands(program, invocation)
+  addTypesCommand(program, invocation)
   addRunsCommand(program, invocation)
   addAuditCommand(program, invocation)
   addDoctorCommand(program, invocation)
