@@ -1,4 +1,7 @@
-const CLASSES = `// Beside the language: console, timers and these web classes. Where TypeScript's library "dom" is loaded, its types stand.
+const CLASSES = `// What follows is not exported.
+export {}
+
+// Beside the language: console, timers and these web classes. Where TypeScript's library "dom" is loaded, its types stand.
 type IsDom = typeof globalThis extends { onmessage: any } ? true : false
 type Own<Type> = IsDom extends true ? {} : Type
 type BodyPart = string | ArrayBuffer | ArrayBufferView | Blob

@@ -31,6 +31,8 @@ export function programOf(declaration: string, tool: string, options: CheckOptio
     types: [...types],
     typeRoots: [join(import.meta.dirname, '..', '..', 'node_modules', '@types')],
     skipLibCheck,
+    // What comes with the compiler is right.
+    skipDefaultLibCheck: true,
   }
   const files: Readonly<Record<string, string>> = { [TOOL]: tool, [DECLARATION]: declaration }
   const host = ts.createCompilerHost(compilerOptions)

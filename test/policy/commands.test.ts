@@ -1,12 +1,15 @@
-/** `tollgate check` and `tollgate explain`, run in this process with a terminal that keeps what it is told. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+/** `tollgate check`, `types` and `explain`, run in this process with a terminal that keeps what it is told. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isTollgateError } from '../../src/errors/tollgate-error.ts'
+import { declarePolicy, loadPolicyFile } from '../../src/policy.ts'
 import { createProgram } from '../../src/surfaces/cli/program.ts'
 import { createStyle } from '../../src/surfaces/cli/style.ts'
 import type { Terminal } from '../../src/surfaces/cli/terminal.ts'
+import { openFolder } from '../harness/command-line.ts'
+import { hostTools } from './sample-tools.ts'
 
 const fixtures = join(import.meta.dirname, '..', 'fixtures', 'policies')
 const usersExample = join(fixtures, 'users-example.yaml')
@@ -121,6 +124,60 @@ describe('tollgate check', () => {
       exit: 2,
       text: expect.stringContaining('CONFIG_FILE_UNREADABLE') as string,
     })
+  })
+})
+
+describe('tollgate types', () => {
+  test('prints the declaration, with the host tools of a module', async () => {
+    const { exit, text } = await tollgate('types', '--policy', rich, '--tools', tools)
+    expect(exit).toBe(0)
+    expect(text).toBe(declarePolicy(await loadPolicyFile(rich, { tools: hostTools })))
+  })
+
+  test('says so when the host tools are not known', async () => {
+    const { exit, text } = await tollgate('types', '--policy', rich)
+    expect(exit).toBe(0)
+    expect(text).toContain('the host tools are not known')
+    expect(text).toContain('send_email(args?: unknown, options?: CallOptions): Promise<unknown>')
+  })
+
+  test('with --json prints one document, and nothing else', async () => {
+    const { exit, text, documents } = await tollgate('--json', 'types', '--policy', usersExample)
+    const { digest } = await loadPolicyFile(usersExample)
+    expect({ exit, text }).toEqual({ exit: 0, text: '' })
+    expect(documents).toEqual([
+      {
+        file: usersExample,
+        policyDigest: digest,
+        declaration: expect.stringContaining('export type Tool<') as string,
+      },
+    ])
+  })
+
+  test('with --out replaces the file, whole, and prints nothing', async () => {
+    using folder = openFolder({ 'capabilities.d.ts': 'of another policy' })
+    const out = join(folder.path, 'capabilities.d.ts')
+    expect(await tollgate('types', '--policy', usersExample, '--out', out)).toMatchObject({
+      exit: 0,
+      text: '',
+    })
+    expect(readFileSync(out, 'utf8')).toBe(declarePolicy(await loadPolicyFile(usersExample)))
+    expect(readdirSync(folder.path)).toEqual(['capabilities.d.ts'])
+  })
+
+  test('that cannot write says so, and leaves nothing behind', async () => {
+    using folder = openFolder({ 'a-folder/file.txt': '' })
+    for (const name of ['a-folder', join('nowhere', 'x.d.ts')]) {
+      const told = await tollgate('types', '--policy', usersExample, '--out', join(folder.path, name))
+      expect(told).toMatchObject({ exit: 2, text: expect.stringContaining('CONFIG_USAGE') as string })
+      expect(readdirSync(folder.path)).toEqual(['a-folder'])
+    }
+  })
+
+  test('without a policy, or with one that is wrong, is bad usage', async () => {
+    await expect(tollgate('types')).rejects.toThrow(/--policy/)
+    const wrong = await tollgate('types', '--policy', join(fixtures, 'misspelt.yaml'))
+    expect(wrong).toMatchObject({ exit: 2, text: expect.stringContaining('CONFIG_POLICY_INVALID') as string })
   })
 })
 

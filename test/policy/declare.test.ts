@@ -5,7 +5,7 @@ import { declaredNames, linesOf, problemsIn } from './checked-tools.ts'
 import { compile, compileText, richText, usersExampleText, type Data } from './sample-policies.ts'
 import { hostTools } from './sample-tools.ts'
 
-const WEB_STARTS = '\n// Beside the language'
+const WEB_STARTS = '\n// What follows'
 /** Without the web classes, which are the same for every policy. */
 const shownPart = (declaration: string): string => declaration.split(WEB_STARTS)[0] ?? ''
 

@@ -59,6 +59,46 @@ describe('the explanation of a policy', () => {
     expect(new Set(notGranted)).toEqual(new Set(keys.filter((key) => key !== 'db_write')))
   })
 
+  test('says of each mount where it lies, what may be done there, and who approves', () => {
+    const { grants } = explainPolicy(
+      compile({
+        permissions: {
+          filesystem: [
+            { path: '/in', source: './data', mode: 'read', allow: ['**/*.csv'] },
+            { path: '/out', source: './out', mode: 'write', allow: ['**'], max_total_kb: 64 },
+            { path: '/tmp', mode: 'scratch', ask: 'once_per_run' },
+          ],
+        },
+      }),
+    )
+    expect(grants['filesystem']).toMatchSnapshot()
+  })
+
+  test.for<[string, Data, string]>([
+    [
+      'a category',
+      { methods: ['POST'], category: ['payment'] },
+      'Counts as write (payment). A human approves each.',
+    ],
+    ['an irreversible effect', { effect: 'irreversible' }, 'Counts as irreversible. A human approves each.'],
+    ['a read', {}, 'Counts as read.'],
+    ['its own word', { category: ['payment'], ask: 'never' }, 'No human is asked by default.'],
+    [
+      'a keyed effect',
+      { methods: ['PUT'], idempotency: 'keyed', key_ttl_seconds: 60 },
+      'Counts as write. The other side knows a repetition by its key for 60 s.',
+    ],
+    [
+      'a repeatable effect',
+      { methods: ['PUT'], idempotency: 'idempotent' },
+      'Doing it again is as good as once.',
+    ],
+  ])('says of an entry what %s means', ([, entry, sentence]) => {
+    const http = { allowed_domains: [{ domain: 'a.com', ...entry }] }
+    const [first = ''] = explainPolicy(compile({ permissions: { http } })).grants['http'] ?? []
+    expect(first.endsWith(sentence)).toBe(true)
+  })
+
   test('is JSON data, and the same for the same policy', () => {
     const explanation = explainPolicy(compileText(richText))
     expect(JSON.parse(JSON.stringify(explanation))).toEqual(explanation)

@@ -21,9 +21,9 @@ beforeAll(() => {
 afterAll(() => folder[Symbol.dispose]())
 
 /** Runs a line of the README in a shell; `npm run -s tollgate --` stands for the binary, so that the folder can be any. */
-const shell = (line: string): Promise<Ended> =>
+const shell = (line: string, cwd = folder.path): Promise<Ended> =>
   startProgram('bash', ['-c', line.replace(CHECKOUT_COMMAND, `"${process.execPath}" "${binary}"`)], {
-    cwd: folder.path,
+    cwd,
   }).ended
 
 describe('the commands of the README', () => {
@@ -103,6 +103,13 @@ test('the table of calls in the README looks like the one of the demo', async ()
   expect(lines.filter((line) => !printed.includes(line))).toEqual([])
 })
 
+test('the declaration that the README shows is part of what `types` prints', async () => {
+  const { stdout } = await shell(`${CHECKOUT_COMMAND} types --policy policy.yaml`)
+  const shown = blocks.filter(({ text }) => text.startsWith('/**'))
+  expect(shown).toHaveLength(1)
+  expect(stdout).toContain(shown[0]?.text)
+})
+
 test('embed.ts runs as it stands, with the package resolved by its name', async () => {
   // Below dist/, which nothing else reads, because the name `tollgate` is known inside the package only.
   using inside = openFolder({ 'embed.ts': namedFiles['embed.ts'] ?? '' }, join(checkout, 'dist'))
@@ -113,7 +120,9 @@ test('embed.ts runs as it stands, with the package resolved by its name', async 
 
 test('what the README shows of TypeScript passes the strict type checker', async () => {
   const shown = Object.fromEntries(Object.entries(namedFiles).filter(([name]) => name.endsWith('.ts')))
-  using inside = openFolder(shown, join(checkout, 'dist'))
+  using inside = openFolder(namedFiles, join(checkout, 'dist'))
+  const types = commands.find((line) => line.includes('-- types ')) ?? ''
+  expect((await shell(types, inside.path)).exit).toBe(0)
   const compiler = join(checkout, 'node_modules', 'typescript', 'bin', 'tsc')
   const flags = [
     '--ignoreConfig',

@@ -10,7 +10,7 @@ const TYPES = [
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: string; readonly masked: boolean }[]
 }`,
-  `export interface Database {
+  `export interface DbReads {
   /** All rows when it is awaited; one after the other in \`for await\`. */
   query<Row = DbRow>(sql: string, params?: DbParameters): Promise<Row[]> & AsyncIterable<Row>
   /** The first row. */
@@ -29,7 +29,7 @@ export function declareDb(databases: readonly DatabaseGrant[]): Declaration | un
     // Names of databases are identifiers.
     members: databases.map((database) => ({
       says: [...tableSentences(database.tables), useSentence(database)],
-      code: `readonly ${database.name}: Database`,
+      code: `readonly ${database.name}: DbReads`,
     })),
     types: TYPES,
   }

@@ -27,7 +27,17 @@ describe('help', () => {
   test('every command tells options, exit codes and an example that begins with it', async () => {
     const commands = await everyCommand()
     expect(commands.map((names) => names.join(' '))).toEqual(
-      expect.arrayContaining(['', 'run', 'check', 'explain', 'runs', 'runs show', 'audit', 'audit verify']),
+      expect.arrayContaining([
+        '',
+        'run',
+        'check',
+        'explain',
+        'types',
+        'runs',
+        'runs show',
+        'audit',
+        'audit verify',
+      ]),
     )
     for (const names of commands) {
       const example = names.length === 0 ? 'Exit codes' : `\n  $ tollgate ${names.join(' ')}`
