@@ -36,15 +36,14 @@ export function programOf(declaration: string, tool: string, options: CheckOptio
   }
   const files: Readonly<Record<string, string>> = { [TOOL]: tool, [DECLARATION]: declaration }
   const host = ts.createCompilerHost(compilerOptions)
-  const { fileExists, readFile, getSourceFile } = host
-  const { directoryExists } = host
-  host.directoryExists = (path) => path === FOLDER || directoryExists?.(path) === true
-  host.fileExists = (path) => Object.hasOwn(files, path) || fileExists(path)
-  host.readFile = (path) => files[path] ?? readFile(path)
+  const onDisk = { ...host }
+  host.directoryExists = (path) => path === FOLDER || onDisk.directoryExists?.(path) === true
+  host.fileExists = (path) => Object.hasOwn(files, path) || onDisk.fileExists(path)
+  host.readFile = (path) => files[path] ?? onDisk.readFile(path)
   host.getSourceFile = (path, language, ...rest) => {
     const text = files[path]
     if (text !== undefined) return ts.createSourceFile(path, text, language)
-    if (!parsed.has(path)) parsed.set(path, getSourceFile(path, language, ...rest))
+    if (!parsed.has(path)) parsed.set(path, onDisk.getSourceFile(path, language, ...rest))
     return parsed.get(path)
   }
   return ts.createProgram([TOOL], compilerOptions, host)
@@ -71,9 +70,7 @@ export function linesOf(
   const found = new Set(problemsIn(declaration, tool).map((one) => Number(/^\d+/.exec(one)?.[0])))
   return {
     marked: lines.filter((line) => line.endsWith('// refused')),
-    refused: lines
-      .filter((line, at) => found.has(at + 1))
-      .concat(found.has(Number.NaN) ? ['declaration'] : []),
+    refused: lines.filter((_, at) => found.has(at + 1)).concat(found.has(Number.NaN) ? ['declaration'] : []),
   }
 }
 

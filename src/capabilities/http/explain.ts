@@ -49,9 +49,10 @@ function effectSentence(entry: HttpEntry): string {
 }
 
 /** What is known of doing the same again, where it is not the rule. */
-function repetition({ idempotencyOf, keyTtlMs }: HttpEntry, effects: readonly Effect[]): string {
+function repetition(entry: HttpEntry, effects: readonly Effect[]): string {
   if (effects.every((effect) => effect === 'read')) return ''
-  const kind = idempotencyOf('write')
+  const kind = entry.idempotencyOf('write')
+  const { keyTtlMs } = entry
   if (kind === 'idempotent') return ' Doing it again is as good as once.'
   if (kind !== 'keyed') return ''
   const ttl = keyTtlMs === undefined ? '' : ` for ${keyTtlMs / 1000} s`

@@ -38,33 +38,38 @@ function memberOf(compiled: CompiledTool, ask: Ask): DeclaredMember {
 /** Names of tools are identifiers; one of them would make a constructor of a method. */
 const methodName = (name: string): string => (name === 'new' ? "'new'" : name)
 
-function argumentsOf({ tool, document, secrets, verified }: CompiledTool): string {
-  const schema = jsonSchemaOf(tool.input, 'input')
-  const narrowed = narrow(schema, document.args ?? {}, new Set(Object.keys(secrets)))
-  return `args${verified ? '' : '?'}: ${typeOfJson(narrowed)}`
+function argumentsOf(compiled: CompiledTool): string {
+  const schema = argumentSchema(compiled)
+  const { required } = schema
+  // Without arguments a call has the empty object.
+  const isOptional = !compiled.verified || (Array.isArray(required) && required.length === 0)
+  return `args${isOptional ? '?' : ''}: ${typeOfJson(schema)}`
 }
 
-type Rules = NonNullable<CompiledTool['document']['args']>
+const propertiesOf = ({ properties }: Schema): Properties =>
+  typeof properties === 'object' && properties !== null ? (properties as Properties) : {}
 
-/** Takes out what the host fills, and narrows what the policy has a rule for: such an argument must be given. */
-function narrow(schema: Schema, rules: Rules, filled: ReadonlySet<string>): Schema {
-  const { properties, required } = schema
-  if (schema['type'] !== 'object' || typeof properties !== 'object' || properties === null) return schema
-  const kept = Object.entries(properties as Properties).filter(([name]) => !filled.has(name))
-  const ruled = kept.map(([name]) => name).filter((name) => Object.hasOwn(rules, name))
-  return {
-    ...schema,
-    properties: Object.fromEntries(
-      kept.map(([name, one]) => [name, narrowProperty(one, ruled.includes(name) ? rules[name] : undefined)]),
-    ),
-    required: [...(Array.isArray(required) ? (required as unknown[]) : []), ...ruled],
+/** Takes out what the host fills, and narrows what the policy has a rule for: such an argument must be there. */
+function argumentSchema({ tool, document: { args: rules = {} }, secrets }: CompiledTool): Schema {
+  const schema = jsonSchemaOf(tool.input, 'input')
+  if (schema['type'] !== 'object') return schema
+  const parsed = propertiesOf(jsonSchemaOf(tool.input, 'output'))
+  const required = new Set<unknown>(Array.isArray(schema['required']) ? schema['required'] : [])
+  const properties: [string, Schema][] = []
+  for (const [name, one] of Object.entries(propertiesOf(schema))) {
+    if (Object.hasOwn(secrets, name)) continue
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+    if (rule !== undefined && !Object.hasOwn(one, 'default')) required.add(name)
+    properties.push([name, narrow(one, parsed[name], rule?.one_of)])
   }
+  return { ...schema, properties: Object.fromEntries(properties), required: [...required] }
 }
 
 const SINGLE: readonly unknown[] = ['string', 'number', 'integer', 'boolean']
 
-/** A rule holds for each element of a list, so only what is no list is narrowed. */
-const narrowProperty = (schema: Schema, rule: Rules[string] | undefined): Schema =>
-  rule?.one_of !== undefined && SINGLE.includes(schema['type']) && schema['enum'] === undefined
-    ? { enum: rule.one_of }
-    : schema
+/** A rule holds for each element of a list, and after the schema has parsed: what is a list, or becomes something else, stays. */
+function narrow(schema: Schema, parsed: Schema | undefined, allowed: readonly unknown[] | undefined): Schema {
+  const { type, enum: values } = schema
+  if (allowed === undefined || !SINGLE.includes(type) || parsed?.['type'] !== type) return schema
+  return { enum: Array.isArray(values) ? values.filter((one) => allowed.includes(one)) : allowed }
+}

@@ -33,19 +33,20 @@ export function typeOfJson(schema: Schema): string {
 
 const isSchema = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const schemasOf = (value: unknown): readonly unknown[] | undefined =>
-  Array.isArray(value) ? value : undefined
+const listIn = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined)
 
 function typeOf(schema: unknown, depth: number): string {
   if (!isSchema(schema) || depth > DEPTH_MAX) return UNKNOWN
-  const { type, enum: values, anyOf, oneOf, allOf } = schema
+  const { enum: values, anyOf, oneOf, allOf } = schema
   if (Object.hasOwn(schema, 'const')) return literal(schema['const'])
   if (Array.isArray(values)) return union(values.map(literal))
-  const choices = schemasOf(anyOf) ?? schemasOf(oneOf)
+  const choices = listIn(anyOf) ?? listIn(oneOf)
   if (choices !== undefined) return union(choices.map((one) => typeOf(one, depth + 1)))
-  const all = schemasOf(allOf)
+  const all = listIn(allOf)
   if (all !== undefined) return all.map((one) => `(${typeOf(one, depth + 1)})`).join(' & ')
-  if (Array.isArray(type)) return union(type.map((one) => typeOf({ ...schema, type: one }, depth + 1)))
+  const type: unknown = schema['type']
+  const types = listIn(type)
+  if (types !== undefined) return union(types.map((one) => typeOf({ ...schema, type: one }, depth + 1)))
   if (type === 'array') return arrayOf(schema, depth)
   if (type === 'object') return objectOf(schema, depth)
   return typeof type === 'string' && Object.hasOwn(PLAIN, type) ? (PLAIN[type] ?? UNKNOWN) : UNKNOWN
@@ -60,7 +61,7 @@ const literal = (value: unknown): string =>
     : UNKNOWN
 
 function arrayOf({ items, prefixItems }: Schema, depth: number): string {
-  const first = schemasOf(prefixItems)
+  const first = listIn(prefixItems)
   if (first === undefined) return listOf(items, depth)
   const rest = items === false || items === undefined ? [] : [`...${listOf(items, depth)}`]
   return `[${[...first.map((one) => typeOf(one, depth + 1)), ...rest].join(', ')}]`
@@ -85,5 +86,6 @@ function objectOf({ properties = {}, required, additionalProperties }: Schema, d
     const type = members.length > 0 ? UNKNOWN : typeOf(additionalProperties, depth + 1)
     members.push(`[name: string]: ${type}`)
   }
-  return members.length === 0 ? 'Record<string, never>' : `{ ${members.join('; ')} }`
+  if (members.length > 0) return `{ ${members.join('; ')} }`
+  return additionalProperties === false ? 'Record<string, never>' : 'object'
 }
