@@ -16,25 +16,31 @@ export type CheckOptions = {
 
 const parsed = new Map<string, ts.SourceFile | undefined>()
 
-/** A program of the two files; what comes with the compiler is parsed once for all tests. */
-export function programOf(declaration: string, tool: string, options: CheckOptions = {}): ts.Program {
-  const { lib = ['esnext'], types = [], skipLibCheck = false } = options
-  const compilerOptions: ts.CompilerOptions = {
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    noEmit: true,
-    target: ts.ScriptTarget.ESNext,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    lib: lib.map((name) => `lib.${name}.d.ts`),
-    types: [...types],
-    typeRoots: [join(import.meta.dirname, '..', '..', 'node_modules', '@types')],
-    skipLibCheck,
-    // What comes with the compiler is right.
-    skipDefaultLibCheck: true,
-  }
-  const files: Readonly<Record<string, string>> = { [TOOL]: tool, [DECLARATION]: declaration }
+const optionsOf = ({
+  lib = ['esnext'],
+  types = [],
+  skipLibCheck = false,
+}: CheckOptions): ts.CompilerOptions => ({
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noEmit: true,
+  target: ts.ScriptTarget.ESNext,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  lib: lib.map((name) => `lib.${name}.d.ts`),
+  types: [...types],
+  typeRoots: [join(import.meta.dirname, '..', '..', 'node_modules', '@types')],
+  skipLibCheck,
+  // What comes with the compiler is right.
+  skipDefaultLibCheck: true,
+})
+
+/** The compiler's view of a disk with the two files on it; what comes with it is parsed once for all tests. */
+function hostOf(
+  files: Readonly<Record<string, string>>,
+  compilerOptions: ts.CompilerOptions,
+): ts.CompilerHost {
   const host = ts.createCompilerHost(compilerOptions)
   const onDisk = { ...host }
   host.directoryExists = (path) => path === FOLDER || onDisk.directoryExists?.(path) === true
@@ -46,7 +52,38 @@ export function programOf(declaration: string, tool: string, options: CheckOptio
     if (!parsed.has(path)) parsed.set(path, onDisk.getSourceFile(path, language, ...rest))
     return parsed.get(path)
   }
+  return host
+}
+
+/** A program of a tool and the declaration beside it. */
+export function programOf(declaration: string, tool: string, options: CheckOptions = {}): ts.Program {
+  const compilerOptions = optionsOf(options)
+  const host = hostOf({ [TOOL]: tool, [DECLARATION]: declaration }, compilerOptions)
   return ts.createProgram([TOOL], compilerOptions, host)
+}
+
+/** What an editor offers in a tool at the mark `|`. */
+export function offersAt(declaration: string, marked: string): readonly string[] {
+  const tool = marked.replace('|', '')
+  const compilerOptions = optionsOf({})
+  const host = hostOf({ [TOOL]: tool, [DECLARATION]: declaration }, compilerOptions)
+  const editor = ts.createLanguageService({
+    getCompilationSettings: () => compilerOptions,
+    getScriptFileNames: () => [TOOL],
+    getScriptVersion: () => '1',
+    getScriptSnapshot: (path) => {
+      const text = host.readFile(path)
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    },
+    getCurrentDirectory: () => FOLDER,
+    getDefaultLibFileName: (settings) =>
+      host.getDefaultLibLocation?.() + '/' + ts.getDefaultLibFileName(settings),
+    directoryExists: (path) => host.directoryExists?.(path) === true,
+    fileExists: (path) => host.fileExists(path),
+    readFile: (path) => host.readFile(path),
+  })
+  const offers = editor.getCompletionsAtPosition(TOOL, marked.indexOf('|'), {})
+  return offers?.entries.map(({ name }) => name).toSorted() ?? []
 }
 
 /** What the compiler says: `LINE the text that it points to: what is wrong`; lines of the declaration begin with `declared`. */

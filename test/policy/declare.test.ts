@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createTollgate, type Tollgate } from '../../src/index.ts'
 import { declarePolicy, parsePolicy } from '../../src/policy.ts'
-import { declaredNames, linesOf, problemsIn } from './checked-tools.ts'
+import { declaredNames, linesOf, offersAt, problemsIn } from './checked-tools.ts'
 import { compile, compileText, richText, usersExampleText, type Data } from './sample-policies.ts'
 import { hostTools } from './sample-tools.ts'
 
@@ -167,6 +167,29 @@ describe('a tool that is checked against the declaration', () => {
       "return (await http.get('https://status.company.com/')).text()",
     )
     expect(problemsIn(declarePolicy(compileText(richText)), text, options)).toEqual([])
+  })
+
+  test.for<[string, string[]]>([
+    ['const tool: Tool = async (input, { | }) => 1', ['db', 'http', 'kv', 'tools']],
+    ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'put']],
+    ['const tool: Tool = async (input, { db }) => db.shop.|', ['get', 'query', 'schema']],
+    [
+      "const tool: Tool = async (input, { tools }) => tools.send_email({ to: 'a', text: 'b', | })",
+      ['priority'],
+    ],
+    ["const tool: Tool = async (input, { http }) => http.put('|')", ['https://files.company.com']],
+  ])('has completion with one import of types: %s', ([text, offers]) => {
+    const imported = `import type { Tool } from './capabilities.d.ts'\n${text}\nexport default tool\n`
+    expect(offersAt(declarePolicy(compileText(richText)), imported)).toEqual(offers)
+  })
+
+  test('may go anywhere, as far as the compiler knows, where the hosts are very many', () => {
+    const domains = Array.from({ length: 41 }, (_, at) => `a${at}.com`)
+    const text = tool(['http'], "return (await http.get('https://b.com/')).status")
+    const policy = (allowed_domains: string[]): string =>
+      declarePolicy(compile({ permissions: { http: { allowed_domains } } }))
+    expect(problemsIn(policy(domains), text)).toEqual([])
+    expect(problemsIn(policy(domains.slice(1)), text)).toHaveLength(1)
   })
 
   test('may name the types of its input and output', () => {
