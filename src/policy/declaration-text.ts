@@ -20,7 +20,10 @@ export const codeText = (code: string): string => code.replace(UNSEEN_BUT_LINES,
 
 /** A doc comment of these sentences, as lines; none without a sentence. */
 export function docComment(sentences: readonly string[], indent = ''): readonly string[] {
-  const lines = sentences.flatMap((one) => wrap(commentText(one), WIDTH - indent.length - 3))
+  const lines = sentences
+    .flatMap((one) => wrap(commentText(one), WIDTH - indent.length - 3))
+    // At the beginning of a line it would be a tag, which editors act upon.
+    .map((line) => line.replace(/^( *)@/u, '$1\\@'))
   if (lines.length === 0) return []
   const [only = ''] = lines
   if (lines.length === 1 && only.length + indent.length + 7 <= WIDTH) return [`${indent}/** ${only} */`]

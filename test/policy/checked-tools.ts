@@ -76,8 +76,7 @@ export function offersAt(declaration: string, marked: string): readonly string[]
       return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
     },
     getCurrentDirectory: () => FOLDER,
-    getDefaultLibFileName: (settings) =>
-      host.getDefaultLibLocation?.() + '/' + ts.getDefaultLibFileName(settings),
+    getDefaultLibFileName: (settings) => ts.getDefaultLibFilePath(settings),
     directoryExists: (path) => host.directoryExists?.(path) === true,
     fileExists: (path) => host.fileExists(path),
     readFile: (path) => host.readFile(path),

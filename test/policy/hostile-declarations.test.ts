@@ -23,6 +23,7 @@ const PAYLOADS = [
   '\u0000\u001b[31mstolen\u009b',
   '\ud800',
   '@deprecated',
+  '@deprecated '.repeat(40),
   '__proto__',
   'constructor',
 ]
@@ -91,6 +92,7 @@ test.for(PAYLOADS)('%j stays text wherever it stands', (text) => {
   for (const policy of policies) {
     const declaration = declarePolicy(policy)
     expect(UNSEEN.exec(declaration)).toBeNull()
+    expect(/^ *\/?\*+ *@/m.exec(declaration)).toBeNull()
     expect(problemsIn(declaration, "import type {} from './capabilities.d.ts'\nexport {}\n")).toEqual([])
     expect(KNOWN).toEqual(
       expect.arrayContaining(declaredNames(declaration).map((name) => name.split('.')[0])),
