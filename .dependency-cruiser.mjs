@@ -103,9 +103,9 @@ const capabilities = [
   ),
   forbid(
     'children-stay-outside',
-    'What runs in the process of a capability is started by the host, never loaded.',
-    { path: '^src/', pathNot: '^src/capabilities/[^/]+/child/' },
-    { path: '^src/capabilities/[^/]+/child/' },
+    'What runs in the process of a capability, or of the bundler, is started by the host, never loaded.',
+    { path: '^src/', pathNot: '^src/(capabilities/[^/]+|bundler)/child/' },
+    { path: '^src/(capabilities/[^/]+|bundler)/child/' },
   ),
   forbid(
     'undici-in-the-http-driver',
@@ -192,9 +192,15 @@ const composition = [
       path: '^src/',
       // The attack brings instruments of its own; its cases are handed them.
       pathNot:
-        '^src/(run|stores/[^/]+|cage|surfaces|build|capabilities/[^/]+/child)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
+        '^src/(run|stores/[^/]+|cage|surfaces|build|(capabilities/[^/]+|bundler)/child)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
     },
     { path: OPENS_THE_WORLD, dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
+  ),
+  forbid(
+    'esbuild-in-the-bundler',
+    'It reads and computes what a tool chooses: in a process of its own, and in the build.',
+    { path: '^src/', pathNot: '^src/(bundler/child|build)/' },
+    { path: 'node_modules/esbuild/' },
   ),
   forbid(
     'stores-behind-ports',
@@ -261,7 +267,7 @@ const hygiene = [
     {
       orphan: true,
       pathNot:
-        '^src/(index|policy|admin)\\.ts$|^src/build/|^src/capabilities/[^/]+/child/main\\.ts$|^src/surfaces/[^/]+/main\\.ts$|^examples/|\\.d\\.ts$',
+        '^src/(index|policy|admin)\\.ts$|^src/build/|^src/(capabilities/[^/]+|bundler)/child/main\\.ts$|^src/surfaces/[^/]+/main\\.ts$|^examples/|\\.d\\.ts$',
     },
     {},
   ),

@@ -1,7 +1,7 @@
-/** Bundles kernel and watchdog into texts, the cage with those texts inside into dist/cage, the processes of capabilities into dist/children, and the library into dist/lib. Run after tsc. */
+/** Bundles kernel and watchdog into texts, the cage with those texts inside into dist/cage, the processes of capabilities and the bundler into dist/children, and the library into dist/lib. Run after tsc. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleCage, bundleChild, bundleKernel, bundleWatchdog, bundleWeb } from './bundle.ts'
+import { bundleBundler, bundleCage, bundleChild, bundleKernel, bundleWatchdog, bundleWeb } from './bundle.ts'
 import { bundleLibrary } from './bundle-library.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -16,6 +16,7 @@ async function bundleChildren(): Promise<void> {
   for (const name of readdirSync(capabilities))
     if (existsSync(join(capabilities, name, 'child', 'main.ts')))
       writeFileSync(join(folder, `${name}.mjs`), await bundleChild(checkout, name))
+  writeFileSync(join(folder, 'bundler.mjs'), await bundleBundler(checkout))
 }
 
 try {

@@ -106,6 +106,7 @@ const bundleForNode = async (
   entry: string,
   format: 'esm' | 'cjs',
   define: Readonly<Record<string, string>>,
+  external: string[] = [],
 ): Promise<string> => {
   const result = await build({
     entryPoints: [entry],
@@ -117,6 +118,7 @@ const bundleForNode = async (
     charset: 'utf8',
     legalComments: 'none',
     plugins: [addon],
+    external,
     define,
     logLevel: 'silent',
   })
@@ -142,3 +144,10 @@ export const bundleCage = (
 /** Bundles what runs in the process of a capability into one module for Node that imports nothing else. */
 export const bundleChild = (checkout: string, capability: string): Promise<string> =>
   bundleForNode(join(checkout, 'src', 'capabilities', capability, 'child', 'main.ts'), 'esm', {})
+
+/** Packages that stand beside the process that bundles tools: one of them is a program. */
+const BESIDE = ['esbuild', '@jridgewell/trace-mapping']
+
+/** Bundles what runs in the process that bundles tools. */
+export const bundleBundler = (checkout: string, parts: BundleParts = {}): Promise<string> =>
+  bundleForNode(parts.entry ?? join(checkout, 'src', 'bundler', 'child', 'main.ts'), 'esm', {}, BESIDE)

@@ -8,6 +8,7 @@ import { grantedOps } from './granted-ops.ts'
 import type { CageLoss, CageSlot, SlotEnd } from './hosted-cage.ts'
 import { watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
+import { locateOf } from './program.ts'
 import { endingOfDone, endingOfValue, failedBy, type Ending } from './run-ending.ts'
 import { nextSeed } from './seeds.ts'
 import { RunTimers } from './timers.ts'
@@ -169,7 +170,7 @@ export class Attempt {
     const { maxOutputBytes } = prepared.policy.limits
     const ending = frame.ok
       ? endingOfValue(text, maxOutputBytes, redactor)
-      : endingOfDone(frame, text, this.refusals)
+      : endingOfDone(frame, text, this.refusals, locateOf(prepared.program))
     if (ending === undefined) return this.#breach('a value that is no JSON of a kernel')
     handlers.onEnd(ending, frame.fault === 'timeout' || frame.fault === 'memory' ? 'retire' : 'clean')
   }

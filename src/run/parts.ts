@@ -11,6 +11,7 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 import { openJournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
+import { createBundler } from './bundler-process.ts'
 import { openCagePool } from './cage-pool.ts'
 import { createChildPower } from './child-power.ts'
 import { createFilePowers } from './file-powers.ts'
@@ -41,6 +42,7 @@ const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Po
   db: given.db ?? createChildPower(),
   filesystem: given.filesystem ?? createFilePowers(),
   kv: given.kv ?? store.kv,
+  bundler: given.bundler ?? createBundler(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
   now: given.now ?? (() => Date.now()),
   env: given.env ?? process.env,
@@ -118,6 +120,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
     env: powers.env,
     provideSecret: options.secrets,
     approve: options.approve,
+    bundler: powers.bundler,
   }
   return { setting, prepare, sink }
 }

@@ -1,6 +1,7 @@
 import type { Cage } from '../cage/launch.ts'
 import type { ChildPower } from '../capabilities/capability.ts'
 import type { KvPort } from '../stores/ports.ts'
+import type { Bundler } from './bundler-process.ts'
 import type { FilePowers } from './file-powers.ts'
 import type { HttpPowers } from './http-powers.ts'
 
@@ -10,6 +11,7 @@ export type Powers = {
   readonly db: ChildPower
   readonly filesystem: FilePowers
   readonly kv: KvPort
+  readonly bundler: Bundler
   /** Starts the process of a cage; `isStrict`: one that makes no machine code from guest code. */
   launchCage(isStrict: boolean): Cage
   /** Milliseconds since 1970. */

@@ -11,7 +11,9 @@ import { bestTier } from '../cage/probe.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { RunOptions, SecretProvider } from './options.ts'
-import { makeProgram, type Program, type ToolSource } from './program.ts'
+import { readyProgram } from './bundled-program.ts'
+import type { Bundler } from './bundler-process.ts'
+import type { Program, ToolSource } from './program.ts'
 import type { RunEvent } from './result.ts'
 import { resolveSecrets } from './secrets.ts'
 
@@ -81,9 +83,10 @@ export function mustParse(schema: z.ZodType, value: unknown, what: string): void
 }
 
 async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
-  if (file === undefined) return { source: code ?? '', isScript: false }
+  if (file === undefined) return { source: code ?? '', isScript: false, file: undefined }
   try {
-    return { source: await readFile(file, 'utf8'), isScript: ['.js', '.mjs'].includes(extname(file)) }
+    const isScript = ['.js', '.mjs'].includes(extname(file))
+    return { source: await readFile(file, 'utf8'), isScript, file }
   } catch (cause) {
     throw new TollgateError(
       'CONFIG_FILE_UNREADABLE',
@@ -116,6 +119,7 @@ export type PrepareSetting = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly provideSecret?: SecretProvider | undefined
   readonly approve: ApproveCallback | undefined
+  readonly bundler: Bundler
 }
 
 /**
@@ -141,7 +145,8 @@ export async function prepareRun(
   const signal = given === undefined ? force : AbortSignal.any([given, force])
   const policy = await setting.compile(options.policy)
   bestTier(policy.security.minTier)
-  const program = makeProgram(await readTool(options), setting.capabilityNames)
+  const { capabilityNames: capabilities, bundler } = setting
+  const program = await readyProgram(await readTool(options), { capabilities, bundler, signal })
   const inputJson = writeInput(options.input)
   // Only a key must know that two inputs mean the same; without one the text itself will do.
   const inputDigest = sha256(idempotencyKey === undefined ? inputJson : canonicalJson(options.input ?? null))

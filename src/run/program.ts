@@ -1,22 +1,41 @@
 import { stripTypeScriptTypes } from 'node:module'
 import { init, parse } from 'es-module-lexer'
 import { PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
+import { insteadOf } from '../bundler/instead.ts'
+import type { Locate } from '../bundler/positions.ts'
 import { digestOf } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 
-/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. */
-export type ToolSource = { readonly source: string; readonly isScript: boolean }
+/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, if it is a file. */
+export type ToolSource = {
+  readonly source: string
+  readonly isScript: boolean
+  readonly file: string | undefined
+}
 
-/** A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. */
+/**
+ * A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. `locate` turns places in a
+ * bundle into those of the sources that it was made of.
+ */
 export type Program = { readonly digest: string } & (
-  { readonly module: string } | { readonly fault: TollgateError }
+  { readonly module: string; readonly locate?: Locate } | { readonly fault: TollgateError }
 )
+
+const UNCHANGED: Locate = (text) => text
+
+/** How places are told that a text of the tool names. */
+export const locateOf = (program: Program): Locate =>
+  'fault' in program ? UNCHANGED : (program.locate ?? UNCHANGED)
+
+/** A file that imports: a module, in the language of the file, that has to be bundled before it is a program. */
+export type Unbundled = { readonly digest: string; readonly entry: string }
 
 /** Programs that were made lately, by their source; the engine remembers the hash of a text, so a known one costs no SHA-256. */
 const MADE_MAX = 64
 type Made = {
-  readonly program: Program
+  readonly program: Program | Unbundled
   readonly isScript: boolean
+  readonly isFile: boolean
   readonly capabilities: readonly string[]
 }
 const made = new Map<string, Made>()
@@ -27,13 +46,28 @@ await init()
 const asModule = (body: string, capabilities: readonly string[]): string =>
   `export default async (input, capabilities) => { const { ${capabilities.join(', ')} } = capabilities; ${body}\n}`
 
-function isModule(source: string): boolean {
+type Named = { readonly name: string; readonly isStatic: boolean }
+
+/** Names that a text imports, at its top or at run time. What the lexer cannot read, V8 cannot either; it says better where. */
+function importsOf(source: string): readonly Named[] {
   try {
-    const [, exports, , hasModuleSyntax] = parse(source)
-    return hasModuleSyntax || exports.length > 0
+    return parse(source)[0].flatMap((found) =>
+      found.type === 'import-meta' || found.specifier === undefined
+        ? []
+        : [{ name: found.specifier, isStatic: found.type !== 'dynamic' }],
+    )
   } catch {
-    // What the lexer cannot read, V8 cannot either; it says better where.
-    return true
+    return []
+  }
+}
+
+/** What the lexer makes of a text, types and all. */
+function look(source: string): { readonly isModule: boolean; readonly mayImport: boolean } {
+  try {
+    const [imports, exports, , hasModuleSyntax] = parse(source)
+    return { isModule: hasModuleSyntax || exports.length > 0, mayImport: imports.length > 0 }
+  } catch {
+    return { isModule: true, mayImport: true }
   }
 }
 
@@ -61,30 +95,54 @@ function syntaxFault(error: unknown): TollgateError {
   })
 }
 
-function make({ source, isScript }: ToolSource, digest: string, capabilities: readonly string[]): Program {
-  const text = isModule(source) ? source : asModule(source, capabilities)
-  if (isScript) return { digest, module: text }
+/** A tool that is given as code stands nowhere, so there is nothing that a name could lead to. */
+function importFault(name: string): TollgateError {
+  return new TollgateError(
+    'GUEST_IMPORT',
+    `The tool imports '${name}', and a tool given as code imports nothing.`,
+    {
+      gate: 'cage',
+      hint: insteadOf(name) ?? 'Give the tool as a file: what a file imports is bundled with it.',
+    },
+  )
+}
+
+function make(
+  { source, isScript, file }: ToolSource,
+  digest: string,
+  capabilities: readonly string[],
+): Program | Unbundled {
+  const { isModule, mayImport } = look(source)
+  const text = isModule ? source : asModule(source, capabilities)
+  let module = text
   try {
-    return { digest, module: strip(text) }
+    if (!isScript) module = strip(text)
   } catch (error) {
     return { digest, fault: syntaxFault(error) }
   }
+  // Types are imported in the text, and gone with it.
+  const imports = mayImport ? importsOf(module) : []
+  if (file !== undefined) return imports.length > 0 ? { digest, entry: text } : { digest, module }
+  const first = imports.find(({ isStatic }) => isStatic)
+  return first === undefined ? { digest, module } : { digest, fault: importFault(first.name) }
 }
 
 /**
- * Turns the source of a tool into the module that runs. `capabilities` are the names that a script body finds in its scope.
+ * Turns the source of a tool into the module that runs, or that has to be bundled first. `capabilities` are the names that a script body finds in its scope.
  * TypeScript loses its types in place, so lines and columns stay. Throws CONFIG_USAGE for a source that is too large.
  */
-export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program {
+export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program | Unbundled {
   const { source, isScript } = tool
+  const isFile = tool.file !== undefined
   const known = made.get(source)
-  if (known?.isScript === isScript && known.capabilities === capabilities) return known.program
+  if (known?.isScript === isScript && known.isFile === isFile && known.capabilities === capabilities)
+    return known.program
   if (Buffer.byteLength(source) > PROGRAM_BYTES_MAX) {
     throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
   }
   const program = make(tool, digestOf(source), capabilities)
   made.delete(source)
-  made.set(source, { program, isScript, capabilities })
+  made.set(source, { program, isScript, isFile, capabilities })
   const [oldest] = made.keys()
   if (made.size > MADE_MAX && oldest !== undefined) made.delete(oldest)
   return program

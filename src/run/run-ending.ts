@@ -2,6 +2,7 @@ import { JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
 import type { Code } from '../../runtime/abi/codes.ts'
 import type { DoneFrame, Fault } from '../../runtime/abi/frames.ts'
 import type { Redactor } from '../audit/redact.ts'
+import type { Locate } from '../bundler/positions.ts'
 import { isShallow } from '../canonical/canonical-json.ts'
 import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import type { CageLoss } from './hosted-cage.ts'
@@ -39,7 +40,7 @@ const FAULT_CODES: Readonly<Record<Exclude<Fault, 'timeout' | 'memory' | 'output
 }
 
 const HINTS: Partial<Record<Code, string>> = {
-  GUEST_IMPORT: 'Put all code into one file; what a Node built-in would do is done by the capabilities.',
+  GUEST_IMPORT: 'Give the tool as a file: what a file imports is bundled with it.',
   GUEST_NO_DEFAULT_EXPORT: 'export default (input, capabilities) => …',
   GUEST_UNPASSABLE: 'Return strings, finite numbers, booleans, null, arrays and plain objects.',
 }
@@ -70,13 +71,17 @@ export function endingOfValue(text: string, bytesMax: number, redactor: Redactor
 /**
  * What the `done` frame of a cage means when it brings no value. The host names the cause: the code of a refusal is kept only where the host itself
  * refused that very call (`refusals`, by seq); any other code that an error carries was written by the guest, and the error is GUEST_THREW.
+ * `locate` turns places in a bundle into those of the tool's sources.
  */
 export function endingOfDone(
   frame: DoneFrame,
   text: string,
   refusals: ReadonlyMap<number, ErrorRecord>,
+  locate: Locate,
 ): Ending | undefined {
-  const { name, message, stack } = readGuestError(text)
+  const guestError = readGuestError(text)
+  const { name } = guestError
+  const [message, stack] = [locate(guestError.message), locate(guestError.stack)]
   const refusal = frame.refused === undefined ? undefined : refusals.get(frame.refused)
   if (refusal !== undefined) return { kind: 'failed', error: refusal, ...(stack !== '' && { stack }) }
   const fault = frame.fault ?? 'threw'

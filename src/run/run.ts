@@ -14,6 +14,7 @@ import type { CageLease } from './cage-pool.ts'
 import type { CageLoss, SlotEnd } from './hosted-cage.ts'
 import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
+import { locateOf } from './program.ts'
 import type { RunEvent, RunResult } from './result.ts'
 import { openBrokerRun, type BrokerParts } from './run-broker.ts'
 import { RunDrivers } from './run-drivers.ts'
@@ -159,9 +160,9 @@ export class Run {
 
   async #runGuest(lease: LedgerLease): Promise<Ending> {
     const { program, policy, signal } = this.#prepared
+    if (signal?.aborted === true) return { kind: 'cancelled' }
     if ('fault' in program) return failedBy(program.fault)
     const cancel = (): void => this.#end({ kind: 'cancelled' }, 'stop')
-    if (signal?.aborted === true) return { kind: 'cancelled' }
     const usedUp = limitUsedUp(lease.ledger, policy)
     if (usedUp !== undefined) return failedBy(usedUp)
     signal?.addEventListener('abort', cancel, { once: true })
@@ -285,7 +286,7 @@ export class Run {
   }
 
   #onLog({ level }: LogFrame, text: string): void {
-    const line = this.#logs.add(level, text)
+    const line = this.#logs.add(level, locateOf(this.#prepared.program)(text))
     if (line !== undefined) this.#emit({ kind: 'log', runId: this.runId, ...line })
   }
 
