@@ -149,5 +149,5 @@ export const bundleChild = (checkout: string, capability: string): Promise<strin
 const BESIDE = ['esbuild', '@jridgewell/trace-mapping']
 
 /** Bundles what runs in the process that bundles tools. */
-export const bundleBundler = (checkout: string, parts: BundleParts = {}): Promise<string> =>
-  bundleForNode(parts.entry ?? join(checkout, 'src', 'bundler', 'child', 'main.ts'), 'esm', {}, BESIDE)
+export const bundleBundler = (checkout: string): Promise<string> =>
+  bundleForNode(join(checkout, 'src', 'bundler', 'child', 'main.ts'), 'esm', {}, BESIDE)

@@ -52,12 +52,21 @@ export function encodeAnswer(answer: BundleParts | BundleFault): Buffer {
   return Buffer.concat([length, json, module, positions])
 }
 
+function parseHeader(json: string): Header | undefined {
+  try {
+    return JSON.parse(json) as Header
+  } catch {
+    return undefined
+  }
+}
+
 /** The reverse. Undefined for bytes that are no whole answer. */
 export function decodeAnswer(bytes: Buffer): BundleParts | BundleFault | undefined {
   if (bytes.length < LENGTH_BYTES) return undefined
   const start = LENGTH_BYTES + bytes.readUInt32LE(0)
   if (bytes.length < start) return undefined
-  const header = JSON.parse(bytes.toString('utf8', LENGTH_BYTES, start)) as Header
+  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, start))
+  if (header === undefined) return undefined
   if ('fault' in header) return header
   const end = start + header.moduleBytes
   const rest = bytes.subarray(end)

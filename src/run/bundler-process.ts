@@ -23,16 +23,15 @@ const ENVIRONMENT = { TZ: 'UTC', LANG: 'C' }
 /** No new rights, no life after the host's, no core dump, no endless computing. */
 const CONFINED = ['--no-new-privs', '--pdeathsig', 'KILL', 'prlimit', '--core=0', '--cpu=60'] as const
 const HEAP_MB = 1024
-/** A tool that takes longer is at fault. */
 const BUNDLE_MS_MAX = 30_000
 /** Bundlers at once; more wait. */
 const PROCESSES_MAX = 2
 
-const TOO_LONG: BundleFault = {
+const tooLong = (msMax: number): BundleFault => ({
   fault: 'import',
-  message: `Bundling what the tool imports takes longer than ${BUNDLE_MS_MAX / 1000} seconds.`,
+  message: `Bundling what the tool imports takes longer than ${msMax / 1000} seconds.`,
   hint: 'Import less.',
-}
+})
 
 const entryOfPackage = (): string =>
   join(dirname(findPackageJSON(import.meta.url) ?? '.'), 'dist', 'children', 'bundler.mjs')
@@ -79,13 +78,13 @@ async function listen(child: ChildProcess): Promise<Buffer> {
 }
 
 async function ask(
-  entry: string,
   question: BundleQuestion,
   signal: AbortSignal,
+  { entry, msMax }: Required<BundlerOptions>,
 ): Promise<BundleParts | BundleFault> {
-  const child = startProcess(entry)
-  const late = AbortSignal.timeout(BUNDLE_MS_MAX)
+  const late = AbortSignal.timeout(msMax)
   const ends = AbortSignal.any([signal, late])
+  const child = startProcess(entry)
   const onEnd = (): void => kill(child)
   ends.addEventListener('abort', onEnd, { once: true })
   const asked = child.stdin as Writable
@@ -95,7 +94,7 @@ async function ask(
   const bytes = await listen(child)
   ends.removeEventListener('abort', onEnd)
   signal.throwIfAborted()
-  if (late.aborted) return TOO_LONG
+  if (late.aborted) return tooLong(msMax)
   const answer = child.exitCode === 0 ? decodeAnswer(bytes) : undefined
   if (answer !== undefined) return answer
   const how = child.signalCode ?? child.exitCode ?? 'not started'
@@ -104,14 +103,24 @@ async function ask(
   })
 }
 
-/** Bundles in a process for each tool, since what it reads and computes is the tool's choice. `entry` is the program of that process. */
-export const createBundler = (entry: string = entryOfPackage()): Bundler => {
+export type BundlerOptions = {
+  /** The program of the process. Default: dist/children/bundler.mjs of this package. */
+  readonly entry?: string
+  /** A tool that takes longer is at fault. */
+  readonly msMax?: number
+}
+
+/** Bundles in a process for each tool, since what it reads and computes is the tool's choice. */
+export const createBundler = ({
+  entry = entryOfPackage(),
+  msMax = BUNDLE_MS_MAX,
+}: BundlerOptions = {}): Bundler => {
   const places = new Semaphore(PROCESSES_MAX)
   return Object.freeze<Bundler>({
     async bundle(question, signal) {
       await places.acquire(signal)
       try {
-        return await ask(entry, question, signal)
+        return await ask(question, signal, { entry, msMax })
       } finally {
         places.release()
       }

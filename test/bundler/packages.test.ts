@@ -15,6 +15,7 @@ beforeAll(async () => {
   const ajv = new Ajv.Ajv({ code: { source: true, esm: true } })
   const order = ajv.compile({ type: 'object', properties: { name: { type: 'string', minLength: 1 } } })
   folder = openFolder({ 'order.js': standaloneCode.default(ajv, order) })
+  symlinkSync(join(checkout, 'node_modules'), join(folder.path, 'node_modules'))
 })
 afterAll(async () => {
   await gate.close()

@@ -22,13 +22,12 @@ const withoutPaths = (module: string, nameOf: (path: string) => string | undefin
   })
 
 /** Bundles a tool with its own files and the packages that it imports. Nothing of it is run, and no configuration of it is read. */
-export async function bundleTool({
-  file,
-  text,
-  isScript,
-}: BundleQuestion): Promise<BundleParts | BundleFault> {
+export async function bundleTool(
+  { file, text, isScript }: BundleQuestion,
+  openReach = (folder: string): Reach => new Reach(folder),
+): Promise<BundleParts | BundleFault> {
   const real = realpathSync(file)
-  const reach = new Reach(dirname(real))
+  const reach = openReach(dirname(real))
   // The bundler names files from its working folder, the root.
   const nameOf = (path: string): string | undefined => reach.nameOf(join(sep, path))
   let result: BuildResult<{ write: false }>
