@@ -240,18 +240,15 @@ export function check<T>(parser: Parser<T>, value: unknown): T {
   it('line and column, of its own files, without a path of the host', async () => {
     const { error, logs } = await run(FILES)
     expect(error).toMatchObject({ code: 'GUEST_THREW', message: 'TypeError: nothing to check' })
-    expect(error?.stack?.split('\n')).toEqual([
-      'TypeError: nothing to check',
-      '    at check (lib/check.ts:7:11)',
-      expect.stringMatching(/^ {4}at async .*\(?stack\.ts:9:\d+\)?$|^ {4}at .*stack\.ts:9:10\)?$/),
-    ])
+    expect(error?.stack).toMatch(
+      /^TypeError: nothing to check\n {4}at check\d* \(lib\/check\.ts:7:11\)\n {4}at \w+ \(stack\.ts:9:10\)$/,
+    )
     expect(logs[0]?.text).toMatch(/stack\.ts:7:15/)
   })
 
   it('and of packages', async () => {
-    const { error } = await run(FILES, { name: 7 })
-    expect(error?.stack).toMatch(/check \(lib\/check\.ts:9:17\)/)
-    expect(error?.stack).toMatch(/ \(?node_modules\/zod\/\S+:\d+:\d+\)?$/m)
+    const { error } = await run({ 'ms.ts': `import ms from 'ms'\n\nexport default () =>\n  ms('')` })
+    expect(error?.stack).toMatch(/ \(?node_modules\/ms\/index\.js:\d+:\d+\)?\n.*ms\.ts:4:3\)?$/)
     expect(error?.stack).not.toMatch(/tool\.js|\.\.\//)
   })
 
