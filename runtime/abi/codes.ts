@@ -92,7 +92,7 @@ export const CODES = Object.freeze({
   GUEST_OVER: entry('tool', 1, 422, 'A capability was used after the run that it was granted to.', 'Use what the present run was handed; keep no capability in a global.'),
   GUEST_THREW: entry('tool', 1, 422, 'The tool threw an error, or its promise was rejected.', 'See the message and the stack of the tool.'),
   GUEST_SYNTAX: entry('tool', 1, 422, 'The tool does not parse.', 'Mend the syntax at the line that the message names.'),
-  GUEST_IMPORT: entry('tool', 1, 422, 'The tool imports a module, and there is none inside.', 'Put all code into one file; use the capabilities instead of Node built-ins.'),
+  GUEST_IMPORT: entry('tool', 1, 422, 'The tool imports what cannot be had: a module of Node, a package that is not installed, a file out of its reach.', 'See the hint: it names the capability or the file to use instead.'),
   GUEST_NO_DEFAULT_EXPORT: entry('tool', 1, 422, 'The tool has no default export, or it is not a function.', 'export default (input, capabilities) => …'),
   GUEST_UNPASSABLE: entry('tool', 1, 422, 'A value cannot cross: it is not plain JSON data, or it is too large or too deep.', 'Pass strings, finite numbers, booleans, null, arrays and plain objects.'),
   GUEST_ARGUMENTS: entry('tool', 1, 422, 'The arguments of a call do not fit its schema.', 'See the message for the argument and what it should be.'),
@@ -120,7 +120,7 @@ export const CODES = Object.freeze({
   INTERNAL_ERROR: entry('tollgate', 70, 500, 'A defect in Tollgate.', 'Report it.'),
   INTERNAL_CAGE_LOST: entry('tollgate', 70, 500, 'The cage ended without a cause of its own.', 'Run again.', true),
   INTERNAL_CAGE_START: entry('tollgate', 70, 500, 'No cage could be started.', 'See the message; `npm run build` makes the entry of the cage.'),
-  INTERNAL_CHILD_START: entry('tollgate', 70, 500, 'The process that a capability needs could not be started.', 'See the message; `npm run build` makes its entry.'),
+  INTERNAL_CHILD_START: entry('tollgate', 70, 500, 'A process that a capability or the bundler needs could not be started, or ended without an answer.', 'See the message; `npm run build` makes its entry.'),
   INTERNAL_STORE: entry('tollgate', 70, 500, 'The journal could not be written, so the call did not happen.', 'Check the disk under the state folder.', true),
 } satisfies Record<string, CodeEntry>)
 

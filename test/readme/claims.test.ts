@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import * as entry from '../../src/index.ts'
 import { checkout, tollgate } from '../harness/command-line.ts'
 import { openGate } from '../harness/gate.ts'
+import { RUNNING } from '../bundler/package-tools.ts'
 import { isFolder } from '../conventions/project.ts'
 import { codeNames, readme, section, tableRows } from './readme.ts'
 
@@ -90,6 +91,13 @@ describe('the README tells the truth about', () => {
       ['runtime', 'test', 'bench', 'examples'].includes(name),
     )
     expect(ours.filter((name) => !folders.some((folder) => folder.startsWith(name)))).toEqual([])
+  })
+
+  test('the packages that run unchanged: those of the tests', () => {
+    const [, list = ''] = /run unchanged, as tests: ([^.]*)\./.exec(section('What a tool sees')) ?? []
+    const tried = new Set(RUNNING.map(({ packages }) => packages.split(' ')[0]))
+    expect(new Set(codeNames(list))).toEqual(tried)
+    expect(tried.size).toBeGreaterThanOrEqual(20)
   })
 
   test('the Node that it needs', () => {

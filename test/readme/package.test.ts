@@ -30,9 +30,15 @@ test('the package holds all that it promises, and nothing of how it is made', as
     .map((path) => path.slice(2))
   expect(promised.length).toBeGreaterThan(8)
   expect(
-    [...promised, 'dist/cage/main.mjs', 'dist/children/db.mjs', 'LICENSE', 'README.md', 'SECURITY.md'].filter(
-      (path) => !files.includes(path),
-    ),
+    [
+      ...promised,
+      'dist/cage/main.mjs',
+      'dist/children/db.mjs',
+      'dist/children/bundler.mjs',
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+    ].filter((path) => !files.includes(path)),
   ).toEqual([])
   const strays = /^(test|bench|examples|src|runtime|toolchain|dist\/src\/build)\/|tsbuildinfo|\.tollgate/
   expect(files.filter((path) => strays.test(path))).toEqual([])
