@@ -1,5 +1,5 @@
 /** The lines of a text that arrives in pieces. */
-export const linesOf = (bytes: ReadableStream<BufferSource>): ReadableStream<string> => {
+export const linesOf = (bytes: NonNullable<Response['body']>): ReadableStream<string> => {
   let rest = ''
   const split = new TransformStream<string, string>({
     transform(piece, controller) {
