@@ -83,7 +83,7 @@ export function mustParse(schema: z.ZodType, value: unknown, what: string): void
 }
 
 async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
-  if (file === undefined) return { source: code ?? '', isScript: false, file: undefined }
+  if (file === undefined) return { source: code ?? '', isScript: false }
   try {
     const isScript = ['.js', '.mjs'].includes(extname(file))
     return { source: await readFile(file, 'utf8'), isScript, file }

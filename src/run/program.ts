@@ -10,7 +10,7 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 export type ToolSource = {
   readonly source: string
   readonly isScript: boolean
-  readonly file: string | undefined
+  readonly file?: string | undefined
 }
 
 /**

@@ -1,2 +1,3 @@
+// breaks: esbuild-in-the-bundler
 // breaks: ships-no-dev-dependency
 import 'esbuild'
