@@ -112,6 +112,7 @@ export const CODES = Object.freeze({
   UPSTREAM_FILE_MISSING: entry('upstream', 6, 404, 'There is no such file or folder.', 'Look with fs.list.'),
   UPSTREAM_FILE_EXISTS: entry('upstream', 6, 409, 'The name is taken, or the folder is not empty.', 'Choose another name, or remove what is there.'),
   UPSTREAM_FILE: entry('upstream', 6, 502, 'The file system of the host failed: it is full, cannot be written or broke.', 'See the cause; free space or mend permissions.'),
+  UPSTREAM_FILE_CHANGED: entry('upstream', 6, 409, 'Somebody else changed a file or folder that a commit was to change.', 'Run the tool again on what is there now.'),
 
   REPLAY_DIVERGENCE: entry('tool', 7, 409, 'On replay the guest asked for something else than it did.', 'The code, the input or the kernel changed; start a new run.'),
   IDEMPOTENCY_CONFLICT: entry('tool', 7, 409, 'The idempotency key was used before with other arguments.', 'Use one key for one thing.'),

@@ -40,7 +40,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
   db: given.db ?? createChildPower(),
-  filesystem: given.filesystem ?? createFilePowers(),
+  filesystem: { commits: store.fileCommits, ...(given.filesystem ?? createFilePowers()) },
   kv: given.kv ?? store.kv,
   bundler: given.bundler ?? createBundler(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),

@@ -1,6 +1,6 @@
 import type { Cage } from '../cage/launch.ts'
 import type { ChildPower } from '../capabilities/capability.ts'
-import type { KvPort } from '../stores/ports.ts'
+import type { FileCommitPort, KvPort } from '../stores/ports.ts'
 import type { Bundler } from './bundler-process.ts'
 import type { FilePowers } from './file-powers.ts'
 import type { HttpPowers } from './http-powers.ts'
@@ -9,7 +9,8 @@ import type { HttpPowers } from './http-powers.ts'
 export type Powers = {
   readonly http: HttpPowers
   readonly db: ChildPower
-  readonly filesystem: FilePowers
+  /** `commits`: where the redo log is kept; default: in the state. */
+  readonly filesystem: FilePowers & { readonly commits?: FileCommitPort }
   readonly kv: KvPort
   readonly bundler: Bundler
   /** Starts the process of a cage; `isStrict`: one that makes no machine code from guest code. */

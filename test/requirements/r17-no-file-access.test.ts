@@ -38,11 +38,3 @@ it('R17: an import of a file or a module fails before anything runs', async () =
     expect(error).toMatchObject({ code: 'GUEST_IMPORT', gate: 'cage' })
   }
 })
-
-it('R17: a mount that this version could not enforce is refused, never ignored', async () => {
-  await using gate = await openGateOf({})
-  const policy = {
-    permissions: { filesystem: [{ path: '/in', source: '/etc', mode: 'overlay', allow: [] }] },
-  }
-  await expect(gate.run({ code: REACH, policy })).rejects.toMatchObject({ code: 'CONFIG_NOT_BUILT' })
-})
