@@ -16,6 +16,8 @@ export interface Capability {
   compile(document: unknown, environment: GrantEnvironment): Grant
   /** Opens the I/O side for one run. Called at the first call that needs it. */
   openDriver(grant: Grant, setting: DriverSetting): Driver
+  /** Finishes what a host that ended left half done; called when a Tollgate is opened. Returns what the operator should know. */
+  recover?(powers: unknown): Promise<readonly string[]>
 }
 
 /** What a grant may know of the rest of the policy when it is compiled. */

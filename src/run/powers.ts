@@ -20,3 +20,7 @@ export type Powers = {
   /** Environment variables that secrets may name. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
+
+/** The powers of one capability; undefined where it has none. */
+export const powersOf = (powers: Powers, capability: string): unknown =>
+  Object.hasOwn(powers, capability) ? powers[capability as 'http'] : undefined

@@ -3,7 +3,7 @@ import { isTollgateError } from '../../errors/tollgate-error.ts'
 import { errnoOf } from './file-errors.ts'
 import type { FilePowers } from './powers.ts'
 import type { RootFolder } from './root-folder.ts'
-import type { Change, Content } from './staged-change.ts'
+import { isRemoval, type Change, type Content } from './staged-change.ts'
 
 /** Where the file of a change waits; without `at`, the stage is gone. */
 export type StagedPlace = { readonly at: number | undefined; readonly name: string }
@@ -118,6 +118,8 @@ export async function makeChange(
     if (content === undefined) return await take(change, root, powers)
     return await put({ ...change, content }, staged, root, powers)
   } catch (error) {
+    // What was removed with the folder around it is gone as well.
+    if (isRemoval(change) && errnoOf(error) === 'ENOENT') return true
     if (isOtherTree(error)) return false
     throw error
   }

@@ -33,7 +33,7 @@ export async function commitOverlay(
     })
   const { root } = tree.lower
   await whileLocked(powers.commits, terms.signal, async () => {
-    assertFinished(await finishCommits(powers), root.identity)
+    assertFinished((await finishCommits(powers)).unfinished, root.identity)
     const contentAt = (path: string): Uint8Array => tree.contentAt(path)
     await commitFiles({ id: `${terms.runId} ${manifest.path}`, root, changes, contentAt }, powers)
   })
@@ -53,16 +53,4 @@ export function assertFinished(unfinished: ReadonlySet<string>, identity: string
       'An earlier commit to this folder could not be finished yet; the folder is half changed.',
       { hint: 'Free space or mend permissions there; it is then finished by itself.', notPerformed: true },
     )
-}
-
-/** Finishes what ended hosts left, unless a living one is at work. */
-export async function finishEarlier(powers: FsPowers): Promise<ReadonlySet<string>> {
-  if (powers.commits.unfinished().length === 0) return new Set()
-  const release = powers.commits.lock()
-  if (release === undefined) return new Set()
-  try {
-    return await finishCommits(powers)
-  } finally {
-    release()
-  }
 }

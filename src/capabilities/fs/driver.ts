@@ -1,7 +1,8 @@
 import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Driver, Outcome, PerformTerms } from '../capability.ts'
-import { assertFinished, commitOverlay, finishEarlier } from './commit-overlay.ts'
+import { assertFinished, commitOverlay } from './commit-overlay.ts'
 import { DiskTree } from './disk-tree.ts'
+import { finishEarlier, type Finished } from './file-commit.ts'
 import { kindError, missingError, tooMany } from './file-errors.ts'
 import { readGlob } from './glob.ts'
 import type { FsGrant } from './grant.ts'
@@ -37,9 +38,9 @@ export function openFsDriver({ mounts }: FsGrant, powers: FsPowers, turns: Turns
     return tree
   }
   // What a host that ended left half done is finished before this run looks at anything.
-  let finished: Promise<ReadonlySet<string>> | undefined
+  let finished: Promise<Finished> | undefined
   const assertWhole = async (tree: MountTree): Promise<void> => {
-    const unfinished = await (finished ??= finishEarlier(powers))
+    const { unfinished } = await (finished ??= finishEarlier(powers))
     if (!(tree instanceof MemoryTree))
       assertFinished(unfinished, (tree instanceof OverlayTree ? tree.lower : tree).root.identity)
   }

@@ -179,25 +179,48 @@ export async function whileLocked<Value>(
   }
 }
 
-/**
- * Finishes what a host that ended left: a commit that was decided is carried out, one that was not is cleared away. Returns the
- * folders where that failed for now, by identity; they are half changed. Hold the lock.
- */
-export async function finishCommits(powers: FsPowers): Promise<ReadonlySet<string>> {
+/** What became of commits that an ended host had left. */
+export type Finished = {
+  /** Folders that are still half changed, for the disk failed, by identity. */
+  readonly unfinished: ReadonlySet<string>
+  readonly remarks: readonly string[]
+}
+
+/** Finishes what a host that ended left: a commit that was decided is carried out, one that was not is cleared away. Hold the lock. */
+export async function finishCommits(powers: FsPowers): Promise<Finished> {
   const unfinished = new Set<string>()
+  const remarks: string[] = []
   for (const { id, state, manifest } of powers.commits.unfinished()) {
     const redo: Redo = redoSchema.parse(JSON.parse(manifest)) as Redo
+    const remark = (what: string): unknown =>
+      remarks.push(`A commit to ${JSON.stringify(redo.place)} ${what}`)
     let root: RootFolder | undefined
     try {
       root = new RootFolder(redo.place, powers)
-      // Another folder stands there now, or its disk is not there yet.
-      if (root.identity !== redo.identity) continue
-      await (state === 'decided' ? carryOut : clearAway)(id, redo, root, powers)
-    } catch {
+      if (root.identity !== redo.identity) remark('waits, for another folder is there now.')
+      else if (state === 'prepared') await clearAway(id, redo, root, powers)
+      else if (!(await carryOut(id, redo, root, powers)))
+        remark('was finished, but for what somebody else had changed since.')
+    } catch (error) {
       if (root !== undefined && state === 'decided') unfinished.add(redo.identity)
+      remark(`could not be finished yet: ${asFileError(error).message}`)
     } finally {
       root?.close()
     }
   }
-  return unfinished
+  return { unfinished, remarks }
+}
+
+const NOTHING_LEFT: Finished = { unfinished: new Set(), remarks: [] }
+
+/** As finishCommits, unless a living host is at work. */
+export async function finishEarlier(powers: FsPowers): Promise<Finished> {
+  if (powers.commits.unfinished().length === 0) return NOTHING_LEFT
+  const release = powers.commits.lock()
+  if (release === undefined) return NOTHING_LEFT
+  try {
+    return await finishCommits(powers)
+  } finally {
+    release()
+  }
 }

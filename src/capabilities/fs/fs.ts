@@ -1,5 +1,6 @@
 import type { Capability } from '../capability.ts'
 import { openFsDriver } from './driver.ts'
+import { finishEarlier } from './file-commit.ts'
 import { compileFsGrant, type FsGrant } from './grant.ts'
 import type { FsPowers } from './powers.ts'
 import { fsSchema, type MountDocument } from './schema.ts'
@@ -15,4 +16,5 @@ export const fsCapability: Capability = {
   compile: (document, environment) => compileFsGrant(document as readonly MountDocument[], environment),
   // The broker hands back the grant that compile made, and src/run the powers that it put together for files.
   openDriver: (grant, setting) => openFsDriver(grant as FsGrant, setting.powers as FsPowers, turns),
+  recover: async (powers) => (await finishEarlier(powers as FsPowers)).remarks,
 }

@@ -51,7 +51,8 @@ export const contentOf = (bytes: Uint8Array): Content => ({
 /** The digest of all that is to be changed. */
 export const digestOfChanges = (changes: readonly Change[]): string => hash('sha256', canonicalJson(changes))
 
-const isRemoval = ({ verb }: Change): boolean => verb === 'remove' || verb === 'remove_folder'
+/** Whether something is gone afterwards. */
+export const isRemoval = ({ verb }: Change): boolean => verb === 'remove' || verb === 'remove_folder'
 
 /** The manifest of a mount; `diffOf` shows the difference of one change. */
 export function manifestOf(

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Ticket, TollgateOptions } from '../../../src/index.ts'
-import { callFiles, filePolicy, openFolder, type FileCall } from '../../harness/files.ts'
+import { callFiles, filePolicy, openFolder, treeOf, type FileCall } from '../../harness/files.ts'
 import { openGate } from '../../harness/gate.ts'
 
 const mountOf = (source: string, rest: object = {}): object => ({
@@ -13,20 +13,6 @@ const mountOf = (source: string, rest: object = {}): object => ({
   ask: 'never',
   ...rest,
 })
-
-/** Every file below a folder with its text; folders end with a slash. */
-const treeOf = (folder: string): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .map((entry) => {
-        const path = join(entry.parentPath, entry.name)
-        const name = path.slice(folder.length + 1)
-        return entry.isDirectory()
-          ? ([`${name}/`, ''] as const)
-          : ([name, readFileSync(path, 'utf8')] as const)
-      })
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  )
 
 const FILES = { 'a.md': 'one\ntwo\n', 'sub/b.md': 'b', 'sub/c.md': 'c', 'd.txt': 'd' }
 
@@ -136,7 +122,8 @@ describe('an overlay mount', () => {
       error: { code: 'APPROVAL_DENIED', op: 'fs.commit' },
     })
     // A removal asks by default.
-    expect(await run('', { ask: null })).toMatchObject({ error: { code: 'APPROVAL_DENIED' } })
+    const policy = filePolicy([{ path: '/m', source: folder.path, mode: 'overlay', allow: ['**'] }])
+    expect(await gate.run({ code: code(''), policy })).toMatchObject({ error: { code: 'APPROVAL_DENIED' } })
     expect(treeOf(folder.path)).toEqual({ ...FILES, 'sub/': '' })
   })
 

@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSqliteStore } from '../../src/stores/sqlite/sqlite-store.ts'
+import { openGate } from '../harness/gate.ts'
+import { startHost } from '../run/other-host.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tollgate-h53-'))
+  mkdirSync(join(folder, 'files/f0'), { recursive: true })
+  for (const name of FILES) writeFileSync(join(folder, 'files', name), textOf('0'))
+  writeFileSync(join(folder, 'files/f0/n0'), '0')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const FILES = ['a', 'b', 'c', 'd'] as const
+const textOf = (n: string): string => n + '\n'.repeat(2000) + n
+
+const state = (): string => join(folder, 'state')
+const files = (): string => join(folder, 'files')
+const startCommitting = (from: number, to: number, ...ways: string[]) =>
+  startHost('committing-host.ts', [state(), files(), String(from), String(to), ...ways])
+
+/** Every file is of one run or another, never of two; the runs that they are of. */
+const runsSeen = (): readonly string[] => {
+  const seen = FILES.map((name) => {
+    const text = readFileSync(join(files(), name), 'utf8')
+    const n = text.slice(0, text.indexOf('\n'))
+    expect(text).toBe(textOf(n))
+    return n
+  })
+  return [...new Set(seen)]
+}
+
+/** The folder is as one run left it: no file of another, and nothing that a commit had put beside. */
+const expectOf = (n: string | undefined): void => {
+  expect(runsSeen()).toEqual([n])
+  expect(readdirSync(files(), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(
+    [...FILES, `f${n}`, `f${n}/n${n}`].toSorted(),
+  )
+}
+
+/** What the state says became of the last commit. */
+const lastFate = (): string | undefined => {
+  const store = openSqliteStore(state())
+  try {
+    return store.fileCommits.fates('').at(-1)?.state
+  } finally {
+    store.close()
+  }
+}
+
+const reopen = async (): Promise<void> => {
+  await using _ = await openGate({ state: state() })
+}
+
+describe('a host that is killed while it commits files', () => {
+  it(
+    'at a random point: each file is old or new, and all are when the state is opened again',
+    { timeout: 120_000 },
+    async () => {
+      let last = 0
+      let halves = 0
+      for (let kill = 0; kill < 16; kill += 1) {
+        const host = startCommitting(last + 1, 10_000)
+        expect(await host.line()).toBe('committing')
+        await new Promise((resolve) => {
+          setTimeout(resolve, Math.random() * 200)
+        })
+        host.process.kill('SIGKILL')
+        expect((await host.ended).signal).toBe('SIGKILL')
+        runsSeen()
+        await reopen()
+        const [n] = runsSeen()
+        expectOf(n)
+        last = Number(n)
+      }
+      expect(last).toBeGreaterThan(0)
+    },
+  )
+
+  it('at every point: the redo log tells whether the commit happened', { timeout: 120_000 }, async () => {
+    const fates = new Set<string | undefined>()
+    let halves = 0
+    let last = 0
+    // The files are written beside by many changes that are alike.
+    for (let point = 0; ; point += point < 12 ? 3 : 1) {
+      const host = startCommitting(last + 1, last + 2, `dies:${point}`)
+      const { signal, output } = await host.ended
+      if (signal === null) {
+        expect(output.split('\n')).toEqual(['committing', 'over'])
+        break
+      }
+      if (runsSeen().length > 1) halves += 1
+      const before = lastFate()
+      fates.add(before)
+      await reopen()
+      if (before === 'decided') last += 1
+      expect(lastFate()).toBe(before === 'decided' ? 'done' : 'undone')
+      expectOf(String(last))
+    }
+    expect(fates).toEqual(new Set(['prepared', 'decided']))
+    expect(halves).toBeGreaterThan(2)
+  })
+
+  it('negative control: where the log is forgotten, files stay half changed', async () => {
+    await startCommitting(1, 2, 'dies:16').ended
+    expect(runsSeen()).toEqual(['1', '0'])
+    await startCommitting(2, 2, 'forgets').ended
+    expect(runsSeen()).toEqual(['1', '0'])
+    await reopen()
+    expectOf('1')
+  })
+})
+
+it('a host that is killed in the middle of a run with staged writes leaves files as before', async () => {
+  const host = startCommitting(1, 2, 'staged')
+  expect((await host.ended).signal).toBe('SIGKILL')
+  expectOf('0')
+  await reopen()
+  expectOf('0')
+})
