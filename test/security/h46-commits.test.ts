@@ -7,14 +7,16 @@ import { filePolicy, openFolder, treeOf } from '../harness/files.ts'
 import { filePowers } from '../harness/weak-files.ts'
 import { openGateOf, withSetting, type Replace } from '../run/gates.ts'
 
-const FILES = { 'a.md': 'one', 'b.md': 'two', 'gone.md': 'three', 'sub/c.md': 'four' }
+const FILES = { 'a.md': 'one', 'b.md': 'two', 'gone.md': 'three', 'sub/c.md': 'four', 'old/d.md': 'd' }
 const DONE = { 'a.md': 'mine', 'b.md': 'two', 'fresh.md': 'mine', 'sub/': '', 'sub/c.md': 'fourmine' }
 const CODE = `
   await fs.readText('/m/a.md')
   await fs.write('/m/a.md', 'mine')
   await fs.append('/m/sub/c.md', 'mine')
   await fs.write('/m/fresh.md', 'mine')
-  await fs.remove('/m/gone.md')`
+  await fs.remove('/m/gone.md')
+  await fs.remove('/m/old/d.md')
+  await fs.remove('/m/old')`
 
 type Tried = { meanwhile?: (folder: string) => void; powers?: FilePowers; replace?: Replace }
 
@@ -50,6 +52,7 @@ const CHANGES: Readonly<Record<string, (folder: string) => void>> = {
     rmSync(join(folder, 'a.md'))
     mkdirSync(join(folder, 'a.md'))
   },
+  'a folder that is removed': (folder) => writeFileSync(join(folder, 'old/e.md'), 'e'),
   'the folder around a file': (folder) => renameSync(join(folder, 'sub'), join(folder, 'bus')),
 }
 

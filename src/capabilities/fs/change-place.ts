@@ -33,10 +33,25 @@ async function holds(
   })
 }
 
+/** Whether all that is in a folder is removed with it. */
+const holdsOnly = (
+  gone: ReadonlySet<string>,
+  change: Change,
+  root: RootFolder,
+  powers: FilePowers,
+): Promise<boolean> =>
+  root.inFolder(namesOf(change), async (at) => {
+    for await (const name of powers.names(at)) if (!gone.has(`${change.path}/${name}`)) return false
+    return true
+  })
+
+/** Paths of the folders that a commit makes, and of all that it removes. */
+export type Planned = { readonly made: ReadonlySet<string>; readonly gone: ReadonlySet<string> }
+
 /** Whether the place is as it was when the change was staged. */
 export async function isAsBefore(
   change: Change,
-  made: ReadonlySet<string>,
+  { made, gone }: Planned,
   root: RootFolder,
   powers: FilePowers,
 ): Promise<boolean> {
@@ -45,7 +60,7 @@ export async function isAsBefore(
     return await root.inFolder(parent, async (at) => {
       const now = root.factsIfThere(at, nameOf(change))
       if (change.verb === 'make_folder') return now === undefined || now.kind === 'folder'
-      if (change.verb === 'remove_folder') return now?.kind === 'folder'
+      if (change.verb === 'remove_folder') return await holdsOnly(gone, change, root, powers)
       if (change.base === undefined || now === undefined)
         return change.base === undefined && now === undefined
       return await holds(change.base, at, nameOf(change), root, powers)

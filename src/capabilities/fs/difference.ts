@@ -50,12 +50,12 @@ const cut = (line: string): string =>
 function between(old: readonly string[], now: readonly string[]): readonly string[] {
   if (old.length * now.length > PAIRS_MAX)
     return [...old.map((one) => `-${one}`), ...now.map((one) => `+${one}`)]
-  // common[i][j]: most lines that old from i and now from j have in common.
-  const common = Array.from({ length: old.length + 1 }, () => new Uint16Array(now.length + 1))
-  const at = (i: number, j: number): number => common[i]?.[j] ?? 0
+  // shared[i][j]: most lines that old from i and now from j share.
+  const shared = Array.from({ length: old.length + 1 }, () => new Uint16Array(now.length + 1))
+  const at = (i: number, j: number): number => shared[i]?.[j] ?? 0
   for (let i = old.length - 1; i >= 0; i -= 1)
     for (let j = now.length - 1; j >= 0; j -= 1)
-      (common[i] as Uint16Array)[j] =
+      (shared[i] as Uint16Array)[j] =
         old[i] === now[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
   const lines: string[] = []
   let i = 0

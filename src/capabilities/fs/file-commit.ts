@@ -5,7 +5,7 @@ import { asFileError } from './file-errors.ts'
 import { TEMPORARY_PREFIX } from './path.ts'
 import type { CommitLog, FilePowers, FsPowers } from './powers.ts'
 import { RootFolder } from './root-folder.ts'
-import type { Change } from './staged-change.ts'
+import { isRemoval, type Change } from './staged-change.ts'
 
 const content = z.strictObject({ sizeBytes: z.int(), sha256: z.string() })
 const change = z.strictObject({
@@ -14,14 +14,14 @@ const change = z.strictObject({
   content: content.optional(),
   base: content.optional(),
 })
-/** What the redo log keeps of a commit. `place`: path of the folder; `identity`: which one it was. */
+/** What the redo log keeps of a commit. `place`: path of the folder; `inode`: which one it was. */
 const redoSchema = z.strictObject({
   place: z.string(),
-  identity: z.string(),
+  inode: z.number(),
   stage: z.string(),
   changes: z.array(change),
 })
-type Redo = { place: string; identity: string; stage: string; changes: readonly Change[] }
+type Redo = { place: string; inode: number; stage: string; changes: readonly Change[] }
 
 /** What one commit needs. */
 export type CommitWork = {
@@ -50,7 +50,7 @@ export async function commitFiles(work: CommitWork, powers: FsPowers): Promise<v
   const { commits: log } = powers
   const redo: Redo = {
     place: powers.placeOf(root.at),
-    identity: root.identity,
+    inode: root.facts.inode,
     stage: `${TEMPORARY_PREFIX}${powers.randomName()}`,
     changes,
   }
@@ -75,9 +75,11 @@ async function clearAway(id: string, redo: Redo, root: RootFolder, powers: FsPow
 }
 
 async function assertAsBefore({ root, changes }: CommitWork, powers: FilePowers): Promise<void> {
-  const made = new Set(changes.filter(({ verb }) => verb === 'make_folder').map(({ path }) => path))
+  const pathsOf = (isMeant: (one: Change) => boolean): ReadonlySet<string> =>
+    new Set(changes.filter(isMeant).map(({ path }) => path))
+  const planned = { made: pathsOf(({ verb }) => verb === 'make_folder'), gone: pathsOf(isRemoval) }
   for (const one of changes)
-    if (!(await isAsBefore(one, made, root, powers))) throw changedError({ notPerformed: true })
+    if (!(await isAsBefore(one, planned, root, powers))) throw changedError({ notPerformed: true })
 }
 
 const isPut = ({ verb }: Change): boolean => verb === 'create' || verb === 'replace'
@@ -197,12 +199,12 @@ export async function finishCommits(powers: FsPowers): Promise<Finished> {
     let root: RootFolder | undefined
     try {
       root = new RootFolder(redo.place, powers)
-      if (root.identity !== redo.identity) remark('waits, for another folder is there now.')
+      if (!isSameFolder(redo, root)) remark('waits, for another folder is there now.')
       else if (state === 'prepared') await clearAway(id, redo, root, powers)
       else if (!(await carryOut(id, redo, root, powers)))
         remark('was finished, but for what somebody else had changed since.')
     } catch (error) {
-      if (root !== undefined && state === 'decided') unfinished.add(redo.identity)
+      if (root !== undefined && state === 'decided') unfinished.add(root.identity)
       remark(`could not be finished yet: ${asFileError(error).message}`)
     } finally {
       root?.close()
@@ -210,6 +212,10 @@ export async function finishCommits(powers: FsPowers): Promise<Finished> {
   }
   return { unfinished, remarks }
 }
+
+/** Numbers of devices change when a machine starts again; the name of the stage nobody can guess. */
+const isSameFolder = ({ inode, stage }: Redo, root: RootFolder): boolean =>
+  root.facts.inode === inode || root.factsIfThere(root.at, stage)?.kind === 'folder'
 
 const NOTHING_LEFT: Finished = { unfinished: new Set(), remarks: [] }
 

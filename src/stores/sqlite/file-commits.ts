@@ -1,11 +1,13 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { FileCommit, FileCommitFate, FileCommitPort } from '../ports.ts'
 import type { Database } from './database.ts'
 
 /** Held open by whoever commits; the system releases it with the process. */
 const LOCK_FILE = 'file-commits.lock'
+const SQLITE_BUSY = 5
 
 /** The redo log of files in SQLite. `stateFolder`: where processes that share the state find the lock. */
 export function fileCommitPort(database: Database, stateFolder: string): FileCommitPort {
@@ -55,14 +57,16 @@ const lockInMemory = (): FileCommitPort['lock'] => {
 
 /** A database of nothing: to have begun an exclusive transaction on it is the lock. */
 function lockFile(path: string): (() => void) | undefined {
-  const connection = new DatabaseSync(path, { timeout: 0 })
+  let connection: DatabaseSync | undefined
   try {
+    connection = new DatabaseSync(path, { timeout: 0 })
     chmodSync(path, 0o600)
     connection.exec('BEGIN EXCLUSIVE')
-  } catch (error) {
-    connection.close()
-    if ((error as { errcode?: number }).errcode === 5) return undefined
-    throw error
+    return connection.close.bind(connection)
+  } catch (cause) {
+    connection?.close()
+    // The low byte is the primary code of SQLite.
+    if (((cause as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return undefined
+    throw new TollgateError('INTERNAL_STORE', 'The state could not be locked.', { cause })
   }
-  return () => connection.close()
 }

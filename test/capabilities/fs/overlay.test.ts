@@ -248,6 +248,22 @@ describe('an overlay mount', () => {
     expect(readFileSync(join(folder.path, 'a.md'), 'utf8')).toBe('one\ntwo\nx')
   })
 
+  it('leaves its keys free when its commit was refused, for nothing happened', async () => {
+    using folder = openFolder(FILES)
+    let isChanged = false
+    const approve = (): boolean => {
+      if (!isChanged) writeFileSync(join(folder.path, 'a.md'), 'theirs')
+      return (isChanged = true)
+    }
+    await using gate = await openGate({ approve })
+    const code = `await fs.append('/m/a.md', 'x', { idempotencyKey: 'k' })`
+    const policy = filePolicy([mountOf(folder.path, { ask: 'always' })])
+    const first = await gate.run({ code, policy })
+    expect(first).toMatchObject({ error: { code: 'UPSTREAM_FILE_CHANGED' }, commits: [{ state: 'refused' }] })
+    expect(await gate.run({ code, policy })).toMatchObject({ commits: [{ op: 'fs.commit', state: 'done' }] })
+    expect(readFileSync(join(folder.path, 'a.md'), 'utf8')).toBe('theirsx')
+  })
+
   it('is refused where somebody changed a file between its first reading and the commit', async () => {
     using folder = openFolder(FILES)
     await using gate = await openGate({
