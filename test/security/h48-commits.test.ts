@@ -46,7 +46,7 @@ it.each([false, true])(
     expect(lines.slice(1, -1).filter((line) => !line.startsWith('│ '))).toEqual([])
     expect(lines.filter((line) => line.startsWith('└'))).toEqual([lines.at(-1)])
     expect(lines.at(-1)).toContain('asked: fs.commit, fs.commit /out (2 changes')
-    expect(lines.join('\n')).not.toMatch(/[\u001b\u202e\r]/u)
+    expect([ESCAPE, '\u202e', '\r'].filter((one) => lines.join('').includes(one))).toEqual([])
     const began = lines.indexOf('│ changes')
     const heads = lines.filter((line, at) => at > began && /^│ {3}(?:replace|create) /u.test(line))
     expect(heads.map((line) => line.split(',')[0])).toEqual(['│   replace /out/a.md', '│   create /out/b.md'])
