@@ -77,8 +77,11 @@ describe('a tool that is checked against the declaration', () => {
     [
       'the rich policy',
       richText,
-      ['http, db, kv, tools,', 'fs, // refused'],
+      ['http, db, fs, kv, tools,', 'mcp, // refused'],
       [
+        "const note: string = await fs.readText('/in/a.csv')",
+        "await fs.write('/out/a.md', note)",
+        "await fs.write('/in/a.csv', note) // refused",
         "await http.post('https://notes.company.com/', { text: 'x' }, { idempotencyKey: 'a', headers: { 'X-A': 'b' } })",
         "await http.delete('https://files.company.com/drop/1')",
         "await http.request({ method: 'PUT', url: 'https://files.company.com/drop/1', body: new Uint8Array(3) })",
@@ -170,7 +173,7 @@ describe('a tool that is checked against the declaration', () => {
   })
 
   test.for<[string, string[]]>([
-    ['const tool: Tool = async (input, { | }) => 1', ['db', 'http', 'kv', 'tools']],
+    ['const tool: Tool = async (input, { | }) => 1', ['db', 'fs', 'http', 'kv', 'tools']],
     ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'put']],
     ['const tool: Tool = async (input, { db }) => db.shop.|', ['get', 'query', 'schema']],
     [
