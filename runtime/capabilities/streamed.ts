@@ -36,7 +36,7 @@ const makeReader = ({ door, read }: StreamedCall) => {
   let isPulling = false
   let failure: { error: unknown } | undefined
   let waiting: Waiting | undefined
-
+  const item = () => ({ value: items[at++], done: false })
   const serve = (): void => {
     if (at >= items.length && ahead !== undefined) {
       items = ahead
@@ -46,10 +46,8 @@ const makeReader = ({ door, read }: StreamedCall) => {
     if (waiting !== undefined && (at < items.length || isOver)) {
       const { resolve, reject } = waiting
       waiting = undefined
-      if (at < items.length) {
-        at += 1
-        resolve({ value: items[at - 1], done: false })
-      } else if (failure === undefined) resolve(done())
+      if (at < items.length) resolve(item())
+      else if (failure === undefined) resolve(done())
       else reject(failure.error)
     }
     if (ahead === undefined) pull()
@@ -72,19 +70,19 @@ const makeReader = ({ door, read }: StreamedCall) => {
     isPulling = true
     void PromisePrototypeThen(door.pull(seq), take, fail)
   }
+  const wait = (): Promise<unknown> =>
+    new PromiseClass((resolve, reject) => {
+      if (waiting !== undefined) return reject(tooEarly())
+      waiting = { resolve, reject }
+      serve()
+    })
   const iterator: Iterator = {
     next: () => {
-      // What is here already is handed on without a promise of ours: tens of thousands are made otherwise.
-      if (waiting === undefined && at < items.length) {
-        at += 1
-        if (ahead === undefined) pull()
-        return resolved({ value: items[at - 1], done: false })
-      }
-      return new PromiseClass((resolve, reject) => {
-        if (waiting !== undefined) return reject(tooEarly())
-        waiting = { resolve, reject }
-        serve()
-      })
+      if (waiting !== undefined || at >= items.length) return wait()
+      // What is here is handed on without a promise of ours, of which there would be tens of thousands.
+      const found = item()
+      if (ahead === undefined) pull()
+      return resolved(found)
     },
     return: () => {
       if (!isOver && seq !== 0) door.giveUp(seq)
