@@ -23,6 +23,7 @@ type Iterator = { next(): Promise<unknown>; return?(): Promise<unknown> }
 const ignore = (): void => undefined
 const tooEarly = (): Error => makeGuestError('GUEST_ARGUMENTS', 'The item before was not awaited.')
 const hasMore = (wire: unknown): boolean => (wire as { more?: unknown }).more === true
+/** Cheaper than a promise with an executor; there are tens of thousands of rows. */
 const resolved = async (result: unknown): Promise<unknown> => result
 const done = () => ({ value: undefined, done: true })
 
@@ -79,7 +80,6 @@ const makeReader = ({ door, read }: StreamedCall) => {
   const iterator: Iterator = {
     next: () => {
       if (waiting !== undefined || at >= items.length) return wait()
-      // What is here is handed on without a promise of ours, of which there would be tens of thousands.
       const found = item()
       if (ahead === undefined) pull()
       return resolved(found)
