@@ -17,7 +17,6 @@ export const DB_QUERY = 'db.*.query'
 
 type Row = Readonly<Record<string, unknown>>
 type Cell = { readonly integer?: string; readonly base64?: string; readonly real?: string }
-type Wire = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
 
 /** Whole numbers beyond 2^53 stay the digits that they came as. */
 const readCell = (cell: unknown): unknown => {
@@ -34,11 +33,10 @@ const ROW_NAMES_TAKEN = ObjectPrototype as object
  * prototype. A column whose name the prototype has is defined, for an assignment would meet what is there.
  */
 const readRows = (result: unknown): Row[] => {
-  const { columns, rows } = result as Wire
+  const { columns, rows } = result as { columns: readonly string[]; rows: unknown[] }
   const taken: boolean[] = []
   for (let k = 0; k < columns.length; k += 1)
     define(taken, k, (columns[k] as string) in ROW_NAMES_TAKEN, true)
-  const read: Row[] = []
   for (let i = 0; i < rows.length; i += 1) {
     const row: Record<string, unknown> = {}
     const cells = rows[i] as readonly unknown[]
@@ -49,9 +47,10 @@ const readRows = (result: unknown): Row[] => {
       if (taken[k] === true) define(row, name, value, true)
       else row[name] = value
     }
-    define(read, i, row, true)
+    // In its own place: nothing is looked up, and nothing else is made.
+    rows[i] = row
   }
-  return read
+  return rows as Row[]
 }
 
 const writeParameter = (given: unknown): unknown => {

@@ -182,6 +182,14 @@ export type SecretSigner =
       readonly region: string
       readonly awsApi: string
     }
+  | {
+      readonly kind: 'oauth_refresh'
+      readonly tokenUrl: string
+      readonly clientId: string
+      /** The name of another secret. */
+      readonly clientSecret: string | undefined
+      readonly scope: string | undefined
+    }
   /** For what is no header: an argument of a host tool. */
   | { readonly kind: 'none' }
 
@@ -191,6 +199,33 @@ export type ResolvedSecret = {
   readonly signer: SecretSigner
   /** Host patterns that it may leave to; undefined: wherever the grant sends it. */
   readonly hosts: readonly string[] | undefined
+  /** What it has become, where it is a refresh token. */
+  readonly tokens?: TokenHolder
+}
+
+/** What a token endpoint gave for a refresh token. */
+export type RenewedTokens = {
+  readonly accessToken: string
+  /** The refresh token of next time, where it is another. */
+  readonly refreshToken?: string
+  readonly lifetimeMs: number
+}
+
+/** An access token; `isNew`: it was got while the caller waited. */
+export type HeldToken = { readonly token: string; readonly isNew: boolean }
+
+/** The tokens that a refresh token has become in this process; the runs that hold the same one share them. */
+export interface TokenHolder {
+  /**
+   * An access token that has not expired and is not `rejected`. Where there is none, it is renewed, and everybody who asks in the
+   * meantime waits for the same one. Throws what `renew` throws.
+   */
+  get(
+    rejected: string | undefined,
+    renew: (refreshToken: string) => Promise<RenewedTokens>,
+  ): Promise<HeldToken>
+  /** Every token that it has become, for redaction; another list whenever there is another token. */
+  readonly known: readonly string[]
 }
 
 /** The I/O of one capability within one run. */

@@ -121,7 +121,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
   'output.on_classifier_error': { accepts: [null], refuses: ['deny'] },
   'security.require_deployment': { accepts: [null, false], refuses: [true] },
   'security.accepts_code': { accepts: [null, true], refuses: [false] },
-  'secrets.company_api.oauth_refresh': { accepts: [null], refuses: [{}] },
 }
 
 const codesWith = (path: string, value: Value): string[] => {

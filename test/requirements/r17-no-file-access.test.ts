@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
 import { openGateOf } from '../run/gates.ts'
 
 const REACH = `const attempts = {
@@ -27,6 +28,18 @@ it.each([{}, { permissions: { filesystem: null } }, { permissions: { filesystem:
     expect(usage).toMatchObject({ calls: 1, byOp: { 'http.request': { calls: 1, denied: 1 } } })
   },
 )
+
+it('R17: a granted database is no way to other files', async () => {
+  using shop = openShop()
+  await using gate = await openGateOf({})
+  const files = [
+    "select readfile('/etc/passwd')",
+    "attach '/etc/passwd' as p",
+    "select load_extension('/etc/x')",
+  ]
+  const { verdicts } = await askShop(gate, shopPolicy(shop), files)
+  for (const verdict of verdicts) expect(verdict).toMatch(/^DENIED_(?:STATEMENT|NAME) at /)
+})
 
 it('R17: an import of a file or a module fails before anything runs', async () => {
   await using gate = await openGateOf({})

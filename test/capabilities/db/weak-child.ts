@@ -10,7 +10,8 @@ let database: DatabaseSync | undefined
 
 function answer(question: Question): unknown {
   if (question.ask === 'open') {
-    database = new DatabaseSync(question.file, { readOnly: true })
+    // One that is asked by the next principal is as the last one left it.
+    database ??= new DatabaseSync(question.file, { readOnly: true })
     return { ok: true, tables: [] }
   }
   try {

@@ -28,6 +28,31 @@ const powerOf = (entry: string): ChildPower => ({
 /** A database process that only opens read-only: no authorizer, no views, no limits. */
 export const weakPower = (): ChildPower => powerOf(join(import.meta.dirname, 'weak-child.ts'))
 
+/** The same, and one process for whoever comes: nobody's end ends it. */
+export const pooledPower = (): ChildPower & { end(): void } => {
+  const weak = weakPower()
+  let shared: ChildPort | undefined
+  return {
+    ...weak,
+    start(capability) {
+      shared ??= weak.start(capability)
+      const port = shared
+      return {
+        write: (bytes) => port.write(bytes),
+        kill: () => undefined,
+        get onData() {
+          return port.onData
+        },
+        set onData(handler) {
+          port.onData = handler
+        },
+        onEnd: () => undefined,
+      }
+    },
+    end: () => shared?.kill(),
+  }
+}
+
 /** A grant whose judgement looks at no statement. */
 export const withoutJudging = (grant: Grant): Grant => ({
   ...grant,
