@@ -108,6 +108,7 @@ export const CODES = Object.freeze({
   UPSTREAM_TOKEN: entry('upstream', 6, 502, 'The token endpoint of a secret gave no access token.', 'See the cause in the record; try later.', true),
   UPSTREAM_DB_UNAVAILABLE: entry('upstream', 6, 502, 'The database is gone, damaged or changed, or its process ended.', 'See who keeps the database; try again.', true),
   UPSTREAM_DB_BUSY: entry('upstream', 6, 503, 'The database is locked by somebody who writes.', 'Try again.', true),
+  UPSTREAM_DB_ROLLED_BACK: entry('upstream', 6, 502, 'What the run wrote to a database was rolled back before it was committed; nothing of it is kept.', 'See the cause; run again.', true),
   UPSTREAM_TOOL_FAILED: entry('upstream', 6, 502, 'The host tool threw an error.', 'See the log of the host.'),
   UPSTREAM_TOOL_RESULT: entry('upstream', 6, 502, 'The result of the host tool breaks its own output schema.', 'Mend the host tool.'),
 

@@ -12,8 +12,9 @@ import {
 import type { StubTree } from '../kernel/stub.ts'
 import { streamed } from './streamed.ts'
 
-/** The op of the host that this is sugar for, in any database; its arguments are fixed by the host's db capability. */
+/** The ops of the host that this is sugar for, in any database; their arguments are fixed by the host's db capability. */
 export const DB_QUERY = 'db.*.query'
+export const DB_EXECUTE = 'db.*.execute'
 
 type Row = Readonly<Record<string, unknown>>
 type Cell = { readonly integer?: string; readonly base64?: string; readonly real?: string }
@@ -90,4 +91,23 @@ export const sweetenDb = (door: Door, op: string): StubTree => {
       (result) => readRows(result)[0] ?? null,
     )
   return { __proto__: null, query, get } as unknown as StubTree
+}
+
+type Written = { readonly changes: number; readonly lastInsertRowid?: unknown; readonly returned?: unknown }
+
+/** `execute` of one database: how many rows were changed, and what RETURNING gave. */
+export const sweetenDbExecute = (door: Door, op: string): StubTree => {
+  const execute = (sql: unknown, params?: unknown, options?: unknown): Promise<unknown> =>
+    door.call(
+      op,
+      () => ({ args: { __proto__: null, sql, params: writeParameters(params) }, options }),
+      (result) => {
+        const { changes, lastInsertRowid, returned } = { __proto__: null, ...(result as Written) } as Written
+        const written: Record<string, unknown> = { changes }
+        if (lastInsertRowid !== undefined) written['lastInsertRowid'] = readCell(lastInsertRowid)
+        if (returned !== undefined) written['rows'] = readRows(returned)
+        return written
+      },
+    )
+  return { __proto__: null, execute } as unknown as StubTree
 }

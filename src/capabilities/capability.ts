@@ -28,6 +28,8 @@ export type GrantEnvironment = {
   readonly unsignedSecrets?: ReadonlySet<string>
   /** Where relative paths of the policy stand; undefined: in the working folder of the host. */
   readonly baseDirectory?: string | undefined
+  /** `permissions.db_write`: whether databases may be written at all. */
+  readonly dbWrite?: boolean
   /** `prices`, in micro-dollars. */
   readonly prices: Prices
   /** Reports what is odd but not wrong; shown by check and recorded. */
@@ -118,6 +120,8 @@ export type Judgement = {
   readonly keyTtlMs?: number
   /** The effect waits for the commit of its store: nothing has happened to the world until then. */
   readonly isStaged?: true
+  /** A commit of what was asked for effect by effect: `NAME.write` in human_in_loop speaks of those, and not of it. */
+  readonly isCommitOfAsked?: true
 }
 
 /** A draw on a named meter. Held before the work, settled after it. */

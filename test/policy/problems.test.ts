@@ -99,13 +99,10 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
     accepts: [null, {}, { shop: SHOP }, { shop: { ...SHOP, write: {}, label: [], transaction: 'run' } }],
     refuses: [
       { crm: { engine: 'postgres', url: 'secret:crm_url', role: 'agent_ro', read: { accounts: ['id'] } } },
-      { shop: { ...SHOP, write: { orders: ['insert'] } } },
-      { shop: { ...SHOP, transaction: 'statement' } },
       { shop: { ...SHOP, label: ['secret:crm'] } },
       { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
     ],
   },
-  'permissions.db_write': { accepts: [false, null], refuses: [true, 'true'] },
   'permissions.code_exec': { accepts: [false, null], refuses: [true, { max_children: 4 }, 'no'] },
   'permissions.mcp': { accepts: [null, {}], refuses: [{ github: {} }, []] },
   budgets: { accepts: [null, []], refuses: [[{ scope: 'principal' }], {}] },

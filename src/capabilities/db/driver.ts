@@ -6,7 +6,7 @@ import type { DbRequest } from './ops.ts'
 import { SqliteLine } from './sqlite-line.ts'
 
 /** Opens the I/O of `permissions.db` for one run: a line for each database that is asked, opened by the first question. */
-export function openDbDriver(grant: DbGrant, power: ChildPower, { principal }: DriverSetting): Driver {
+export function openDbDriver(grant: DbGrant, power: ChildPower, setting: DriverSetting): Driver {
   const lines = new Map<string, DatabaseLine>()
   return {
     perform({ request }, { signal }) {
@@ -15,13 +15,13 @@ export function openDbDriver(grant: DbGrant, power: ChildPower, { principal }: D
       const database = grant.databases.get(asked.database)
       if (database === undefined)
         throw new TollgateError('DENIED_NOT_GRANTED', 'The database is not granted.')
-      const line = lines.get(database.name) ?? new SqliteLine(database, power, principal)
+      const line = lines.get(database.name) ?? new SqliteLine(database, power, setting)
       lines.set(database.name, line)
       return line.perform(asked, signal)
     },
-    close() {
-      for (const line of lines.values()) line.close()
-      return Promise.resolve()
+    staged: () => [...lines.values()].flatMap((line) => line.staged() ?? []),
+    async close() {
+      await Promise.all([...lines.values()].map((line) => line.close()))
     },
   }
 }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { readFilter } from './filter.ts'
 import { FUNCTIONS } from './functions.ts'
 import { engine, off } from './unbuilt.ts'
+import { WRITE_VERBS } from './write-kind.ts'
 
 /** Names that a column or a table of a database may have, as far as Tollgate grants it. */
 const name = z
@@ -11,8 +12,8 @@ const name = z
   .refine((text) => !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text), 'must have no control characters')
 
 const table = name.refine(
-  (text) => !/^(?:sqlite_|pragma_)/iu.test(text),
-  'must not be a table of the engine itself',
+  (text) => !/^(?:sqlite_|pragma_|_tollgate_)/iu.test(text),
+  'must not be a table of the engine itself, or of Tollgate',
 )
 
 const columns = z.array(name).max(2000)
@@ -46,8 +47,14 @@ const entry = z.strictObject({
     .record(table, read)
     .default({})
     .describe('tables that may be read: `"*"`, a list of columns, or { show, mask, where }'),
-  write: off(['null', '{}'], 'Tables and verbs that may be written.'),
-  transaction: off(['null', '"run"'], 'How far a transaction of writes reaches.'),
+  write: z
+    .record(table, z.array(z.enum(WRITE_VERBS)))
+    .default({})
+    .describe('tables of `read` that may be written, each with its verbs; nothing unless `db_write` is true'),
+  transaction: z
+    .enum(['run', 'statement'])
+    .default('run')
+    .describe('run: all writes of a run are committed when it has succeeded; statement: each at once'),
   functions: z
     .array(z.enum(FUNCTIONS))
     .default([])
@@ -83,6 +90,11 @@ export const dbSchema = z
       if (one.file === undefined && one.engine === 'sqlite')
         report(['file'], 'is missing; an SQLite database is a file')
       if (one.file !== undefined && /^file:|^:|\p{Cc}/iu.test(one.file)) report(['file'], 'must be a path')
+      reportRepeats(Object.keys(one.write), (at) => report(['write', at], 'is the same table as another one'))
+      const readable = new Set(Object.keys(one.read).map((key) => key.toLowerCase()))
+      for (const key of Object.keys(one.write))
+        if (!readable.has(key.toLowerCase()))
+          report(['write', key], 'is not under read; only columns that are shown there can be written')
       reportRepeats(Object.keys(one.read), (at) => report(['read', at], 'is the same table as another one'))
       for (const [key, grant] of Object.entries(one.read))
         if (grant !== '*')

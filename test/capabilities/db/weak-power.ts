@@ -5,10 +5,11 @@ import type { ChildPort, ChildPower, Grant, Judgement } from '../../../src/capab
 import { createChildPower } from '../../../src/run/child-power.ts'
 
 /** Starts another entry than the real one, without any confinement. */
-const powerOf = (entry: string): ChildPower => ({
+const powerOf = (entry: string, before: readonly string[] = []): ChildPower => ({
   ...createChildPower(),
   start() {
-    const child = spawn(process.execPath, ['--no-warnings', entry], {
+    const [command, ...args] = [...before, process.execPath, '--no-warnings', entry]
+    const child = spawn(command, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     })
     const pipe = child.stdio[3] as Socket
@@ -53,10 +54,22 @@ export const pooledPower = (): ChildPower & { end(): void } => {
   }
 }
 
-/** A grant whose judgement looks at no statement. */
-export const withoutJudging = (grant: Grant): Grant => ({
+/** The real process of a database, which can make no file larger than so many kilobytes. */
+export const smallDiskPower = (kilobytes: number): ChildPower => {
+  const refusing = `trap '' XFSZ; exec prlimit --fsize=${kilobytes * 1024} "$@"`
+  const entry = join(import.meta.dirname, '../../../dist/children/db.mjs')
+  return powerOf(entry, ['sh', '-c', refusing, 'sh'])
+}
+
+/** A grant whose judgement looks at no statement; each that writes is `takenFor` this one. */
+export const withoutJudging = (grant: Grant, takenFor = 'delete from x'): Grant => ({
   ...grant,
   judge(op, args): Judgement {
+    if (op.endsWith('.commit')) return grant.judge(op, args)
+    if (op.endsWith('.execute')) {
+      const judgement = grant.judge(op, { sql: takenFor, params: [] })
+      return { ...judgement, request: { ...(judgement.request as object), ...(args as object) } }
+    }
     const judgement = grant.judge(op, { sql: 'select 1', params: [], first: false })
     return { ...judgement, request: { kind: 'query', database: 'shop', ...(args as object) } }
   },

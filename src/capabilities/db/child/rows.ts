@@ -34,7 +34,13 @@ const leastSize = (of: Cell): number => {
   return typeof of === 'object' && of !== null && 'base64' in of ? of.base64.length : 2
 }
 
-export type RowLimits = { readonly rowsMax: number; readonly bytesMax: number; readonly first: boolean }
+export type RowLimits = {
+  readonly rowsMax: number
+  readonly bytesMax: number
+  readonly first: boolean
+  /** Where the answer goes in one part, however large it is. */
+  readonly isWhole?: true
+}
 
 /**
  * Runs a statement and writes the answer while its rows come: what fills a part goes to `writePart` at once, the last part is
@@ -43,7 +49,7 @@ export type RowLimits = { readonly rowsMax: number; readonly bytesMax: number; r
 export function writeRows(
   statement: StatementSync,
   params: ReturnType<typeof bindable>,
-  { rowsMax, bytesMax, first }: RowLimits,
+  { rowsMax, bytesMax, first, isWhole }: RowLimits,
   writePart: (answer: string) => void,
 ): string {
   statement.setReadBigInts(true)
@@ -64,7 +70,7 @@ export function writeRows(
   for (const values of found) {
     if (count >= rowsMax) throw new Refused('rows', '')
     // A row more follows, so that a part is never the last.
-    if (partSize > PART_SIZE) {
+    if (partSize > PART_SIZE && isWhole !== true) {
       writePart(answer())
       rows = []
       partSize = 0
