@@ -19,6 +19,8 @@ export type RunSetting = {
   readonly ledgers: TaskLedgers
   readonly powers: Powers
   readonly capabilities: ReadonlyMap<string, Capability>
+  /** The objects that a tool may hold, by the names that it finds them under. */
+  readonly capabilityNames: readonly string[]
   /** Effects under way in this process, of all runs, by receipt scope. */
   readonly underWay: Map<string, Promise<Answer>>
   emit(event: RunEvent, run: PreparedRun): void
