@@ -1,7 +1,7 @@
 import { canonicalJson } from '../canonical/canonical-json.ts'
 import type { Answer } from '../broker/call.ts'
-import { COST_METER, CALLS_METER, CPU_METER } from '../budget/ledger.ts'
-import { SubLedger } from '../budget/sub-ledger.ts'
+import { CALLS_METER, COST_METER, CPU_METER, type Ledger } from '../budget/ledger.ts'
+import { SubLedger, type LedgerAbove } from '../budget/sub-ledger.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
@@ -21,6 +21,17 @@ import type { LedgerLease } from './task-ledgers.ts'
 
 /** The capability whose power belongs to a run, not to a Tollgate. */
 export const CHILDREN = 'code_exec'
+
+/** What a child is held to: a part of its parent's policy, and an account that draws on its parent's. */
+export type ChildBounds = {
+  readonly policyOf: typeof childPolicy
+  ledgerOf(above: LedgerAbove): Ledger
+}
+/** The real ones. */
+export const CHILD_BOUNDS: ChildBounds = Object.freeze({
+  policyOf: childPolicy,
+  ledgerOf: (above) => new SubLedger(above),
+})
 
 /** A run as its children know it. */
 export type ParentRun = {
@@ -148,7 +159,7 @@ export class Children {
     const { policy } = this.#run.prepared
     const depth = this.depth + 1
     const asked = childLimits(limits, this.#left(), { memoryMb, isQuarantined })
-    const child = childPolicy(policy, { grants, limits: asked }, sha256)
+    const child = this.#run.setting.childBounds.policyOf(policy, { grants, limits: asked }, sha256)
     if (depth > maxDepth || (depth === maxDepth && child.grants.has(CHILDREN)))
       throw new TollgateError('DENIED_NOT_GRANTED', 'A child of this depth may start no children.', {
         hint: 'Hand exec to no child, or to none that is so deep.',
@@ -173,10 +184,10 @@ export class Children {
   }
 
   #originOf({ seq, isQuarantined }: Order): Origin {
-    const { runId, prepared } = this.#run
+    const { runId, prepared, setting } = this.#run
     const above = this.#lease()
     const { limits } = prepared.policy
-    const ledger = new SubLedger({ ledger: above.ledger, owner: runId, limits })
+    const ledger = setting.childBounds.ledgerOf({ ledger: above.ledger, owner: runId, limits })
     const lease = { ...above, ledger, release: () => undefined }
     return { parent: { ...this.#run, children: this }, seq, lease, isQuarantined }
   }

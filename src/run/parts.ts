@@ -13,6 +13,7 @@ import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { createBundler } from './bundler-process.ts'
 import { openCagePool } from './cage-pool.ts'
+import { CHILD_BOUNDS } from './children.ts'
 import { createChildPower } from './child-power.ts'
 import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
@@ -114,6 +115,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
     emit,
     ledgers: new TaskLedgers(store.tasks, () => powers.now()),
     capabilityNames,
+    childBounds: CHILD_BOUNDS,
     capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
     underWay: new Map<string, Promise<Answer>>(),
   }

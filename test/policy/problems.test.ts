@@ -106,7 +106,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
     ],
   },
   'permissions.db_write': { accepts: [false, null], refuses: [true, 'true'] },
-  'permissions.code_exec': { accepts: [false, null], refuses: [true, { max_children: 4 }, 'no'] },
   'permissions.mcp': { accepts: [null, {}], refuses: [{ github: {} }, []] },
   budgets: { accepts: [null, []], refuses: [[{ scope: 'principal' }], {}] },
   flows: { accepts: [null, []], refuses: [[{ after: 'secret:crm' }], {}] },

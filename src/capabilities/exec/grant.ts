@@ -36,14 +36,13 @@ export function compileExecGrant({ max_children, max_depth, quarantine }: ExecDo
     },
     actionPattern: compilePattern,
     explain: () => [
-      `May run code of its own in child isolates: at most ${max_children} in a run, ${depthOf(max_depth)}. A child holds what the tool hands it of the above, and draws on the same limits.`,
+      `May run code of its own in child isolates: at most ${max_children} in a run, ${depthOf(max_depth)}. A child holds what the tool hands it of its own, and draws on the same limits; those that go on have together as much memory as the tool.`,
       quarantine
         ? 'May run code on data in quarantine: without any capability, and only a result that fits a small schema comes back.'
         : 'Has no quarantine.',
     ],
     // A child's calls are the run's calls; here counts only what starting one does.
     worstCase: () => ({
-      callsMax: Infinity,
       egressBytesMax: {},
       callMicroUsdMax: 0,
       unattendedEffectsMax: 0,
@@ -54,8 +53,8 @@ export function compileExecGrant({ max_children, max_depth, quarantine }: ExecDo
 const depthOf = (maxDepth: number): string =>
   maxDepth === 1 ? 'none of which may start others' : `nested ${maxDepth} deep`
 
-// code_exec, exec, code_exec.*, exec.*
-const PATTERN = /^(?:code_exec|exec)(?:\.\*)?$/iu
+// code_exec, exec, exec.*, exec.read
+const PATTERN = /^(?:code_exec|exec)(?:\.(?:\*|read))?$/iu
 
 /** An entry of human_in_loop that names the capability means each start of a child; `exec.run` is found by its name. */
 const compilePattern = (text: string): ((judgement: Judgement) => boolean) | undefined =>
