@@ -1,4 +1,3 @@
-// oxlint-disable vitest/no-standalone-expect -- the property asserts at every step
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { CALLS_METER, COST_METER, CPU_METER, Ledger, type Hold } from '../../src/budget/ledger.ts'
@@ -72,7 +71,6 @@ it('whatever children draw, none spends more than it was given, and all together
           if (taken !== undefined) open.push(taken)
         }
       }
-      // The price that is settled may be any; the worst case is what a driver is held to, so settle what was held.
       for (const hold of open) hold.release()
       for (const [index, ledger] of ledgers.entries())
         expect(ledger.used(CALLS_METER)).toBeLessThanOrEqual(limits[index]?.maxToolCalls ?? 0)

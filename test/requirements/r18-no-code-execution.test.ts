@@ -70,6 +70,6 @@ it('R18: a tool that tries all the same is told where code may run', async () =>
   const attempts = ["eval('1')", 'new Function("return 1")()', "exec.run({ code: '1' })", "import('node:fs')"]
   for (const attempt of attempts) {
     const { error } = await gate.run({ code: `await ${attempt}`, policy: {} })
-    expect(error).toMatchObject({ code: 'GUEST_THREW', hint: expect.stringContaining('code_exec') })
+    expect(error).toMatchObject({ code: 'GUEST_THREW', hint: expect.stringContaining('code_exec') as string })
   }
 })
