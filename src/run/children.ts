@@ -1,11 +1,9 @@
 import { canonicalJson } from '../canonical/canonical-json.ts'
 import type { Answer } from '../broker/call.ts'
-import { CALLS_METER, COST_METER, CPU_METER, type Ledger } from '../budget/ledger.ts'
-import { SubLedger, type LedgerAbove } from '../budget/sub-ledger.ts'
+import { CALLS_METER, COST_METER, CPU_METER } from '../budget/ledger.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import { sha256 } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
-import { childPolicy } from '../policy/child-policy.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import { childLimits, type ChildLimits } from './child-limits.ts'
 import { ChildMemory } from './child-memory.ts'
@@ -21,17 +19,6 @@ import type { LedgerLease } from './task-ledgers.ts'
 
 /** The capability whose power belongs to a run, not to a Tollgate. */
 export const CHILDREN = 'code_exec'
-
-/** What a child is held to: a part of its parent's policy, and an account that draws on its parent's. */
-export type ChildBounds = {
-  readonly policyOf: typeof childPolicy
-  ledgerOf(above: LedgerAbove): Ledger
-}
-/** The real ones. */
-export const CHILD_BOUNDS: ChildBounds = Object.freeze({
-  policyOf: childPolicy,
-  ledgerOf: (above) => new SubLedger(above),
-})
 
 /** A run as its children know it. */
 export type ParentRun = {
