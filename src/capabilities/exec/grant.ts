@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, Judgement } from '../capability.ts'
+import { declareExec } from './declaration.ts'
 import { EXEC_OPS, type ExecArguments, type ExecOp, type ExecRequest } from './ops.ts'
 import type { ExecDocument } from './schema.ts'
 
@@ -20,6 +21,12 @@ export type ExecJudgement = Judgement & { readonly request: ExecRequest }
 /** Compiles a parsed entry. Pure. */
 export function compileExecGrant({ max_children, max_depth, quarantine }: ExecDocument): ExecGrant {
   const names = Object.keys(EXEC_OPS).filter((name) => quarantine || name !== 'exec.quarantine') as ExecOp[]
+  const says = Object.freeze([
+    `May run code of its own in child isolates: at most ${max_children} in a run, ${depthOf(max_depth)}. A child holds what the tool hands it of its own, and draws on the same limits; those that go on have together as much memory as the tool.`,
+    quarantine
+      ? 'May run code on data in quarantine: without any capability, and only a result that fits a small schema comes back.'
+      : 'Has no quarantine.',
+  ])
   return deepFreeze<ExecGrant>({
     capability: 'code_exec',
     maxChildren: max_children,
@@ -35,12 +42,8 @@ export function compileExecGrant({ max_children, max_depth, quarantine }: ExecDo
       return judgeExecCall(name, args as ExecArguments, max_children)
     },
     actionPattern: compilePattern,
-    explain: () => [
-      `May run code of its own in child isolates: at most ${max_children} in a run, ${depthOf(max_depth)}. A child holds what the tool hands it of its own, and draws on the same limits; those that go on have together as much memory as the tool.`,
-      quarantine
-        ? 'May run code on data in quarantine: without any capability, and only a result that fits a small schema comes back.'
-        : 'Has no quarantine.',
-    ],
+    explain: () => says,
+    declare: (asks) => declareExec(says, names, (op) => asks(judgeExecCall(op, { code: '' }, max_children))),
     // A child's calls are the run's calls; here counts only what starting one does.
     worstCase: () => ({
       egressBytesMax: {},
