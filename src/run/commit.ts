@@ -51,8 +51,7 @@ export async function commitStaged(setting: CommitSetting): Promise<CommitOutcom
   } catch (error) {
     return { done: 0, left: 1, ending: failedBy(asTollgateError(error)) }
   }
-  if (isSpoilt && staged.length > 0)
-    return { done: 0, left: staged.length, ending: failedBy(spoiltError()) }
+  if (isSpoilt && staged.length > 0) return { done: 0, left: staged.length, ending: failedBy(spoiltError()) }
   const commits: CommitSummary[] = []
   for (const [index, commit] of staged.entries()) {
     const left = staged.length - index

@@ -76,28 +76,21 @@ export class Run {
   constructor(prepared: PreparedRun, setting: RunSetting, origin?: Origin) {
     const { policy, secrets, principal } = prepared
     const { buffer, powers, capabilities } = setting
+    const { runId } = this
     const parent = origin?.parent
     this.#prepared = prepared
     this.#setting = setting
     this.#origin = origin
     this.#redactor = createRedactor(redactionsOf(secrets))
-    this.#journal = openJournal({
-      runId: this.runId,
-      buffer,
-      redactor: this.#redactor,
-      now: () => powers.now(),
-    })
-    this.#logs = new RunLogs(
-      policy.limits.maxLogBytes,
-      this.#redactor,
-      origin?.isQuarantined === true ? undefined : parent?.logs,
-    )
+    this.#journal = openJournal({ runId, buffer, redactor: this.#redactor, now: () => powers.now() })
+    const logsAbove = origin?.isQuarantined === true ? undefined : parent?.logs
+    this.#logs = new RunLogs(policy.limits.maxLogBytes, this.#redactor, logsAbove)
     this.#children = new Children(this.#asParent())
     this.#drivers = new RunDrivers(
       capabilities,
       policy,
       powers,
-      { principal, runId: this.runId, secrets },
+      { principal, runId, secrets },
       { own: { [CHILDREN]: this.#children }, above: parent?.drivers() },
     )
   }
