@@ -63,6 +63,7 @@ export const CODES = Object.freeze({
   DENIED_FILE_MODE: entry('policy', 3, 403, 'The mount can only be read.', 'Set its mode to write, if that is meant.'),
   DENIED_FILE_KIND: entry('policy', 3, 403, 'The path leads to a link, a hard-linked file, a device, a pipe, a socket or another file system.', 'Put a regular file with one name there.'),
   DENIED_SECRET_HOST: entry('policy', 3, 403, 'A secret would leave to a host that it is not meant for.', 'List the host under hosts of the secret.'),
+  DENIED_QUARANTINE: entry('policy', 3, 403, 'Code in quarantine gave no result that fits its schema; why, is not told.', 'Try the code with harmless data under exec.run.'),
 
   LIMIT_TOOL_CALLS: entry('policy', 4, 429, 'The run or its task made as many calls as max_tool_calls allows.', 'Raise limits.max_tool_calls, or make fewer calls.'),
   LIMIT_DURATION: entry('policy', 4, 429, 'The run or its task took as long as max_duration_seconds allows.', 'Raise limits.max_duration_seconds.'),
@@ -70,6 +71,7 @@ export const CODES = Object.freeze({
   LIMIT_MEMORY: entry('policy', 4, 429, 'The run needed more memory than max_memory_mb allows.', 'Raise limits.max_memory_mb.'),
   LIMIT_COST: entry('policy', 4, 429, 'The next call could cost more than is left of max_cost_usd.', 'Raise limits.max_cost_usd.'),
   LIMIT_OP_CALLS: entry('policy', 4, 429, 'A host tool was called as often as max_calls of its grant allows.', 'Raise max_calls of the grant.'),
+  LIMIT_CHILDREN: entry('policy', 4, 429, 'The run started as many children as max_children allows, or those that go on have all of its memory.', 'Wait for children that go on, or raise max_children.'),
   LIMIT_RATE: entry('policy', 4, 429, 'Calls came faster than the rate of the grant allows.', 'Wait, or raise rate.', true),
   LIMIT_REQUEST_SIZE: entry('policy', 4, 413, 'The request is larger than max_request_size_kb.', 'Send less, or raise the limit.'),
   LIMIT_RESPONSE_SIZE: entry('policy', 4, 413, 'The decoded answer is larger than max_response_size_kb, or the result of a statement than max_result_kb.', 'Ask for less, or raise the limit.'),
@@ -98,6 +100,7 @@ export const CODES = Object.freeze({
   GUEST_UNPASSABLE: entry('tool', 1, 422, 'A value cannot cross: it is not plain JSON data, or it is too large or too deep.', 'Pass strings, finite numbers, booleans, null, arrays and plain objects.'),
   GUEST_ARGUMENTS: entry('tool', 1, 422, 'The arguments of a call do not fit its schema.', 'See the message for the argument and what it should be.'),
   GUEST_SQL: entry('tool', 1, 422, 'The SQL statement cannot be run as it is written.', 'See the message for what the engine says of it.'),
+  GUEST_CHILD_FAILED: entry('tool', 1, 422, 'A child isolate ended with an error.', 'See the message for the code and the message of the child.'),
   GUEST_CRASHED: entry('tool', 1, 422, 'The tool ended its own process.', 'Mend the tool: it made V8 abort.'),
   GUEST_BREACH: entry('tool', 1, 422, 'The cage sent what no cage sends; it was killed.', 'Treat the tool as hostile.'),
 

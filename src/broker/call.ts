@@ -82,6 +82,8 @@ export type ResultStreams = {
   open(call: Call, chunks: Chunks): void
   /** Answers the guest's wish for more. Never rejects. */
   pull(seq: number, args: string, run: BrokerRun): Promise<void>
+  /** Gives up all that is open; the run is over. */
+  close(): void
 }
 
 /** The run that a call belongs to, as far as the broker needs it. Made by src/run. */

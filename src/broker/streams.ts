@@ -30,6 +30,11 @@ export class Streams implements ResultStreams {
     this.#open.set(seq, { op, chunks, isAsked: false })
   }
 
+  /** Gives up all that is open; the run is over. */
+  close(): void {
+    for (const of of this.#open.keys()) this.#close(of)
+  }
+
   /** Answers `{ of, end? }` of the guest. Never rejects. */
   async pull(seq: number, args: string, run: BrokerRun): Promise<void> {
     let op = ''

@@ -10,7 +10,10 @@ export interface Capability {
   /** The key under `permissions`; also the prefix of its ops and the property that the guest holds, unless `guestName` is given. */
   readonly name: string
   readonly guestName?: string
-  /** Strict schema of the policy entry, defaults included. `null` and absent never reach it: they grant nothing. */
+  /**
+   * Strict schema of the policy entry, defaults included. `null` and absent never reach it, and `false`
+   * is not compiled, where it accepts that: they grant nothing.
+   */
   readonly schema: z.ZodType
   /** Turns a parsed entry into frozen matchers. Pure. Throws CONFIG_* for what no schema can say. */
   compile(document: unknown, environment: GrantEnvironment): Grant
@@ -252,6 +255,8 @@ export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */
   readonly signal: AbortSignal
   readonly runId: string
+  /** The place of the call among those of the run. */
+  readonly seq: number
   readonly taskId: string
   readonly principal: string
   /** The guest's key, or one derived from run, call, op and arguments. */

@@ -77,7 +77,7 @@ describe('a tool that is checked against the declaration', () => {
     [
       'the rich policy',
       richText,
-      ['http, db, fs, kv, tools,', 'mcp, // refused'],
+      ['http, db, fs, kv, exec, tools,', 'mcp, // refused'],
       [
         "const note: string = await fs.readText('/in/a.csv')",
         "await fs.write('/out/a.md', note)",
@@ -102,6 +102,13 @@ describe('a tool that is checked against the declaration', () => {
         "const gone: boolean = await kv.delete('a')",
         "const keys: string[] = await kv.list('a', { limit: 3, after: 'aa' })",
         'await kv.clear() // refused',
+        "const child = await exec.run<number>({ code: 'return 1', grants: ['kv.get'], limits: { max_tool_calls: 3 } })",
+        'const one: number = child.value',
+        'await exec.run({ input: 1 }) // refused',
+        "await exec.run({ code: '1', limits: { max_calls: 1 } }) // refused",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'string', maxLength: 10 } })",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'string' } }) // refused",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'boolean' }, grants: ['kv'] }) // refused",
         "await tools.send_email({ to: ['a@company.com'], text: 'x', priority: 'low' })",
         "await tools.send_email({ to: 'a@company.com', text: 'x', priority: 'high' }) // refused",
         "await tools.send_email({ to: 'a@company.com', text: 'x' })",
@@ -174,7 +181,7 @@ describe('a tool that is checked against the declaration', () => {
   })
 
   test.for<[string, string[]]>([
-    ['const tool: Tool = async (input, { | }) => 1', ['db', 'fs', 'http', 'kv', 'tools']],
+    ['const tool: Tool = async (input, { | }) => 1', ['db', 'exec', 'fs', 'http', 'kv', 'tools']],
     ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'put']],
     ['const tool: Tool = async (input, { db }) => db.shop.|', ['execute', 'get', 'query', 'schema']],
     [

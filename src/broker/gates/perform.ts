@@ -27,6 +27,7 @@ function factsFor(call: Call, run: BrokerRun): PerformTerms {
   return {
     signal,
     runId,
+    seq: call.seq,
     taskId,
     principal,
     get idempotencyKey() {

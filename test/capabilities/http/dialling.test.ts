@@ -88,6 +88,7 @@ describe('an address in the URL', () => {
     const performing = {
       signal: new AbortController().signal,
       runId: '',
+      seq: 1,
       taskId: '',
       principal: '',
       idempotencyKey: '',

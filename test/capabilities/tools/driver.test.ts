@@ -31,6 +31,7 @@ const judgement: Judgement = {
 const settingWith = (signal: AbortSignal): PerformTerms => ({
   signal,
   runId: 'run',
+  seq: 1,
   taskId: 'task',
   principal: 'alice',
   idempotencyKey: 'key',
