@@ -1,5 +1,6 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ChildPower, Driver, DriverSetting } from '../capability.ts'
+import { boundsOf } from './attenuation.ts'
 import type { DatabaseLine } from './database-line.ts'
 import type { DbGrant } from './grant.ts'
 import type { DbRequest } from './ops.ts'
@@ -17,7 +18,7 @@ export function openDbDriver(grant: DbGrant, power: ChildPower, setting: DriverS
         throw new TollgateError('DENIED_NOT_GRANTED', 'The database is not granted.')
       const line = lines.get(database.name) ?? new SqliteLine(database, power, setting)
       lines.set(database.name, line)
-      return line.perform(asked, signal)
+      return line.perform(asked, boundsOf(database, asked), signal)
     },
     staged: () => [...lines.values()].flatMap((line) => line.staged() ?? []),
     async close() {

@@ -27,6 +27,10 @@ export type QueryQuestion = {
   readonly sql: string
   readonly params: Parameters
   readonly first: boolean
+  /** Tables that this statement must not name, in lower case. */
+  readonly hidden: readonly string[]
+  /** At most what was said when the database was opened. */
+  readonly rowsMax: number
 }
 
 /** Stands in the table of commits, in the transaction that it tells of. */

@@ -94,6 +94,7 @@ describe('an address in the URL', () => {
       idempotencyKey: '',
       draw: () => undefined,
       asks: () => false,
+      assertPermitted: () => undefined,
     }
     expect((await failureOf(driver.perform(judgement, performing))).code).toBe('DENIED_ADDRESS')
     expect(dialled).toEqual([])

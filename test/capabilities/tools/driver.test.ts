@@ -37,6 +37,7 @@ const settingWith = (signal: AbortSignal): PerformTerms => ({
   idempotencyKey: 'key',
   draw: () => undefined,
   asks: () => false,
+  assertPermitted: () => undefined,
 })
 
 const perform = (run: Perform, signal = new AbortController().signal) =>

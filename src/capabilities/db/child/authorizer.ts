@@ -52,6 +52,7 @@ export type WriteRule = (access: Access) => number | undefined
 /** A default-deny authorizer. */
 export class Gatekeeper {
   #denied: Access | undefined
+  #hidden: ReadonlySet<string> = new Set()
   readonly #allowed: Allowed
   /** Set while a statement that may write is compiled and run. */
   writes: WriteRule | undefined
@@ -67,6 +68,11 @@ export class Gatekeeper {
     return denied
   }
 
+  /** What is granted and yet must not be named by the statements that follow, in lower case. */
+  hide(tables: readonly string[]): void {
+    this.#hidden = new Set(tables)
+  }
+
   readonly authorize: Authorizer = (action, first, second, database, view) => {
     const access = { action, first, second, database, view }
     const verdict = this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
@@ -74,9 +80,15 @@ export class Gatekeeper {
     return verdict
   }
 
+  #isHidden({ action, first, database }: Access): boolean {
+    if (first === null || !this.#hidden.has(first.toLowerCase())) return false
+    return action !== SQLITE_READ || NAMEABLE.includes(database?.toLowerCase() ?? null)
+  }
+
   #isAllowed(access: Access): boolean {
     const { action, first, second, database } = access
     const { schema, tables, functions, views, modules } = this.#allowed
+    if (this.#isHidden(access)) return false
     if (action === SQLITE_SELECT || action === SQLITE_RECURSIVE) return true
     if (action === SQLITE_FUNCTION && functions.has(second?.toLowerCase() ?? '')) return true
     if (action === SQLITE_READ) {
@@ -88,6 +100,9 @@ export class Gatekeeper {
     return views.has(accessKey(access)) || (second === '' && views.has(accessKey({ ...access, view: null })))
   }
 }
+
+/** Where tables are that a statement can name. Elsewhere only views of the grant reach, which read no table but their own. */
+const NAMEABLE: readonly (string | null)[] = [null, 'temp', 'main']
 
 const isOfEngine = (table: string): boolean => /^(?:sqlite|pragma)_/u.test(table)
 

@@ -64,8 +64,12 @@ export class OpenedDatabase {
   }
 
   /** Runs one statement; the answer as JSON, all but its last part through `writePart`. Throws {@link Refused} and errors of the engine. */
-  query({ sql, params, first }: QueryQuestion, writePart: (answer: string) => void): string {
-    const { rowsMax, bytesMax } = this.#question
+  query(question: QueryQuestion, writePart: (answer: string) => void): string {
+    const { sql, params, first, hidden } = question
+    const { bytesMax } = this.#question
+    const rowsMax = Math.min(question.rowsMax, this.#question.rowsMax)
+    this.#gatekeeper.hide(hidden)
+    this.#shadow.gatekeeper.hide(hidden)
     compileStatement(this.#shadow.database, this.#shadow.gatekeeper, sql)
     return this.#reading(() => {
       this.#checkVersion()
