@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { GrantAttenuation, Narrowing } from '../capability.ts'
 import { beyondCaveat, oneOrMore } from '../caveats.ts'
-import { matchesOrigin, originText, readDomainPattern } from './domain-pattern.ts'
+import { agreesWith, fallsUnder, originText, readPlacePattern } from './domain-pattern.ts'
 import type { HttpJudgement } from './grant.ts'
 import { METHODS } from './ops.ts'
 import { readPathPattern } from './path-pattern.ts'
@@ -20,7 +20,7 @@ const read = <Value extends object>(reader: (text: string) => Value | string) =>
     })
 
 const caveats = {
-  domain: oneOrMore(read(readDomainPattern)).optional(),
+  domain: oneOrMore(read(readPlacePattern)).optional(),
   path: oneOrMore(read(readPathPattern)).optional(),
   methods: z.array(z.enum(METHODS)).max(METHODS.length).optional(),
 } as const
@@ -44,7 +44,7 @@ export const httpAttenuation: GrantAttenuation = Object.freeze<GrantAttenuation>
           `The handle does not allow ${request.method}.`,
           `Methods of the handle: ${methods.join(', ') || 'none'}.`,
         )
-      if (domain?.some((pattern) => matchesOrigin(pattern, request)) === false)
+      if (domain?.some((one) => agreesWith(one, request) && fallsUnder(one, request.host)) === false)
         throw beyondCaveat(
           'domain',
           `The handle does not allow ${originText(request)}.`,

@@ -80,9 +80,15 @@ export class Gatekeeper {
     return verdict
   }
 
-  #isHidden({ action, first, database }: Access): boolean {
-    if (first === null || !this.#hidden.has(first.toLowerCase())) return false
-    return action !== SQLITE_READ || NAMEABLE.includes(database?.toLowerCase() ?? null)
+  /**
+   * A join by the names of columns asks nothing of the tables that it names, so it shows only in what their views read. What other
+   * views of the grant read of a hidden table is theirs.
+   */
+  #isHidden({ action, first, database, view }: Access): boolean {
+    const table = first?.toLowerCase() ?? ''
+    if (!this.#hidden.has(table)) return false
+    const isNameable = NAMEABLE.includes(database?.toLowerCase() ?? null)
+    return action !== SQLITE_READ || isNameable || view === null || view.toLowerCase() === table
   }
 
   #isAllowed(access: Access): boolean {
@@ -101,7 +107,7 @@ export class Gatekeeper {
   }
 }
 
-/** Where tables are that a statement can name. Elsewhere only views of the grant reach, which read no table but their own. */
+/** Where tables are that a statement can name. Elsewhere only views of the grant reach. */
 const NAMEABLE: readonly (string | null)[] = [null, 'temp', 'main']
 
 const isOfEngine = (table: string): boolean => /^(?:sqlite|pragma)_/u.test(table)
