@@ -6,7 +6,7 @@ import {
 } from '../../runtime/abi/crossing.ts'
 import { ONLY_OP, REVOKE_OP } from '../../runtime/abi/ops.ts'
 import { chainOf, type Handle } from '../broker/handle.ts'
-import { isShallow } from '../canonical/canonical-json.ts'
+import { deepFreeze, isShallow } from '../canonical/canonical-json.ts'
 import type { Judgement, Quota } from '../capabilities/capability.ts'
 import { compileCaveats, type Attenuation } from '../capabilities/caveats.ts'
 import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
@@ -140,7 +140,7 @@ class RunHandle implements Handle {
     const { narrow, callsMax } = this.#attenuation
     const narrowed = narrow(left)
     if (callsMax === undefined) return narrowed
-    return Object.freeze({ ...narrowed, quotas: [...narrowed.quotas, this.#callsQuota(callsMax)] })
+    return deepFreeze({ ...narrowed, quotas: [...narrowed.quotas, this.#callsQuota(callsMax)] })
   }
 
   #callsQuota(max: number): Quota {

@@ -6,10 +6,10 @@ import { oneOrMore } from '../caveats.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DbCaveats, DbRequest } from './ops.ts'
 
-const caveats = {
+const caveats = Object.freeze({
   tables: oneOrMore(z.string().max(128)).optional(),
   rows: z.int().min(0).max(1_000_000).optional(),
-} as const
+})
 
 /** What one statement may do at most, when grant and handles are taken together. */
 export type StatementBounds = {

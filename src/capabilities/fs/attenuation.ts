@@ -20,7 +20,7 @@ const folder = z
     }
   })
 
-const caveats = { under: oneOrMore(folder).optional() } as const
+const caveats = Object.freeze({ under: oneOrMore(folder).optional() })
 
 type FsCaveats = z.output<z.ZodObject<typeof caveats>>
 

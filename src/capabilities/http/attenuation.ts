@@ -19,11 +19,11 @@ const read = <Value extends object>(reader: (text: string) => Value | string) =>
       return z.NEVER
     })
 
-const caveats = {
+const caveats = Object.freeze({
   domain: oneOrMore(read(readPlacePattern)).optional(),
   path: oneOrMore(read(readPathPattern)).optional(),
   methods: z.array(z.enum(METHODS)).max(METHODS.length).optional(),
-} as const
+})
 
 type HttpCaveats = z.output<z.ZodObject<typeof caveats>>
 

@@ -4,7 +4,7 @@ import { beyondCaveat } from '../caveats.ts'
 import type { KvJudgement } from './grant.ts'
 import { KEY_BYTES_MAX } from './ops.ts'
 
-const caveats = { prefix: z.string().max(KEY_BYTES_MAX).optional() } as const
+const caveats = Object.freeze({ prefix: z.string().max(KEY_BYTES_MAX).optional() })
 
 type KvCaveats = z.output<z.ZodObject<typeof caveats>>
 

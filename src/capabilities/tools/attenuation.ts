@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { GrantAttenuation, Narrowing } from '../capability.ts'
 import { beyondCaveat, oneOrMore } from '../caveats.ts'
 
-const caveats = { names: oneOrMore(z.string().max(64)).optional() } as const
+const caveats = Object.freeze({ names: oneOrMore(z.string().max(64)).optional() })
 
 type ToolsCaveats = z.output<z.ZodObject<typeof caveats>>
 
