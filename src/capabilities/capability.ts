@@ -105,7 +105,7 @@ export type GrantAttenuation = {
   /**
    * Compiles parsed caveats of one object of the guest: `db.shop`. Pure. Throws GUEST_ARGUMENTS for what no schema can say.
    */
-  attenuate(at: string, caveats: unknown): Narrowing
+  readonly attenuate: (at: string, caveats: unknown) => Narrowing
 }
 
 /**

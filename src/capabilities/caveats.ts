@@ -15,8 +15,6 @@ const COMMON = {
   calls: z.int().min(0).max(1_000_000).optional(),
 } as const
 
-type Common = z.output<z.ZodObject<typeof COMMON>>
-
 const PROBLEMS_SHOWN_MAX = 5
 
 /** One text, or a list of them: what a caveat allows. */
@@ -37,7 +35,7 @@ export function compileCaveats(
   const known = { ...own, ...COMMON }
   const parsed = z.strictObject(known).safeParse(given)
   if (!parsed.success) throw refusal(at, parsed.error, Object.keys(known))
-  const { mode, calls, ...rest } = parsed.data as Common
+  const { mode, calls, ...rest } = parsed.data
   const narrowOwn = attenuate(at, rest)
   const narrow: Narrowing = (judgement) => {
     if (mode === 'read') assertRead(judgement)

@@ -20,7 +20,7 @@ export type HandleSetting = {
   /** From 1: seqs count anew in each attempt. */
   readonly attempt: number
   /** No kernel sends this: it names what is there, and refuses one handle too many itself. */
-  onForged(reason: string): void
+  readonly onForged: (reason: string) => void
 }
 
 /** The handles of one attempt, by the seq of the `only()` that made each. They only ever narrow what the run may do. */

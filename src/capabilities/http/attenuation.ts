@@ -2,8 +2,7 @@ import * as z from 'zod'
 import type { GrantAttenuation, Narrowing } from '../capability.ts'
 import { beyondCaveat, oneOrMore } from '../caveats.ts'
 import { agreesWith, fallsUnder, originText, readPlacePattern } from './domain-pattern.ts'
-import type { HttpJudgement } from './grant.ts'
-import { METHODS } from './ops.ts'
+import { METHODS, type HttpRequest } from './ops.ts'
 import { readPathPattern } from './path-pattern.ts'
 import { decodeSegments } from './target.ts'
 
@@ -37,7 +36,7 @@ export const httpAttenuation: GrantAttenuation = Object.freeze<GrantAttenuation>
     const { domain, path, methods } = given as HttpCaveats
     return (judgement) => {
       // The broker hands on what the grant judged.
-      const { request } = judgement as HttpJudgement
+      const request = judgement.request as HttpRequest
       if (methods?.includes(request.method) === false)
         throw beyondCaveat(
           'methods',

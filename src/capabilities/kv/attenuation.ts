@@ -1,8 +1,7 @@
 import * as z from 'zod'
 import type { GrantAttenuation, Narrowing } from '../capability.ts'
 import { beyondCaveat } from '../caveats.ts'
-import type { KvJudgement } from './grant.ts'
-import { KEY_BYTES_MAX } from './ops.ts'
+import { KEY_BYTES_MAX, type KvRequest } from './ops.ts'
 
 const caveats = Object.freeze({ prefix: z.string().max(KEY_BYTES_MAX).optional() })
 
@@ -15,7 +14,7 @@ export const kvAttenuation: GrantAttenuation = Object.freeze<GrantAttenuation>({
     const { prefix = '' } = given as KvCaveats
     return (judgement) => {
       // The broker hands on what the grant judged.
-      const { request } = judgement as KvJudgement
+      const request = judgement.request as KvRequest
       const asked = request.op === 'kv.list' ? request.prefix : request.key
       if (asked.startsWith(prefix)) return judgement
       throw beyondCaveat(

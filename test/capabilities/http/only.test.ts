@@ -49,7 +49,7 @@ const openWorld = async (replace?: Replace): Promise<World> => {
         calls: calls.map(([method, place]) => [method, `http://${place.replace('/', `:${site.port}/`)}`]),
       }
       const policy = { permissions: { http }, limits: { max_tool_calls: 50 } }
-      const result = await gate.run({ code: PROGRAM, policy, input: input as never })
+      const result = await gate.run({ code: PROGRAM, policy, input })
       return result.value ?? result.error
     },
     async [Symbol.asyncDispose]() {
