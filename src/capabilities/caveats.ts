@@ -10,7 +10,7 @@ export type Attenuation = {
 }
 
 /** Caveats that every capability knows. */
-const COMMON = {
+const OF_ALL = {
   mode: z.literal('read').optional(),
   calls: z.int().min(0).max(1_000_000).optional(),
 } as const
@@ -32,7 +32,7 @@ export function compileCaveats(
   at: string,
   given: unknown,
 ): Attenuation {
-  const known = { ...own, ...COMMON }
+  const known = { ...own, ...OF_ALL }
   const parsed = z.strictObject(known).safeParse(given)
   if (!parsed.success) throw refusal(at, parsed.error, Object.keys(known))
   const { mode, calls, ...rest } = parsed.data
