@@ -149,9 +149,8 @@ const caveatsJson = (given: unknown): string => {
 }
 
 /** A call of the guest. `isOver` is asked once its arguments were read. */
-const callThrough =
-  (leave: Leave, handle: number, isOver: () => boolean): Door['call'] =>
-  (op, ask, open) =>
+const callThrough = (leave: Leave, handle: number, isOver: () => boolean): Door['call'] => {
+  const call: Door['call'] = (op, ask, open) =>
     new PromiseClass((resolve, reject) => {
       const { args, options } = ask()
       const key = keyOf(options)
@@ -168,6 +167,8 @@ const callThrough =
         }
       })
     })
+  return call
+}
 
 type SharedDoor = Omit<Door, 'call' | 'weaken' | 'revoke'>
 
@@ -188,7 +189,7 @@ const makeDoors = (shared: SharedDoor, leave: Leave): Door => {
       return doorOf(seq, depth + 1)
     }
     const revoke = (): void => {
-      if (isRevoked || isOver()) return
+      if (handle === 0 || isRevoked || isOver()) return
       leave(handle, REVOKE_OP, '{}', '', undefined)
       isRevoked = true
     }

@@ -63,7 +63,7 @@ const isOf = (path: readonly string[], { path: branch }: Branch): boolean => {
 
 /**
  * `only()` of a branch: the same object once more, whose calls go through a weaker handle. It throws at once what it cannot send;
- * what the host makes of the caveats shows at the first call.
+ * what the host makes of the caveats shows at the first call. It is no op, so whoever lists those of an object does not meet it.
  */
 const makeOnly = (door: Door, branch: Branch, stubs: readonly StubEntry[], sugars: Sugars) => {
   const only = (caveats?: unknown): StubTree => {
@@ -74,11 +74,11 @@ const makeOnly = (door: Door, branch: Branch, stubs: readonly StubEntry[], sugar
       if (isOf(stub.path, branch)) addStub(tree, weaker, stub, sugars)
     }
     const revoke = (): void => weaker.revoke()
-    define(tree, 'only', makeOnly(weaker, branch, stubs, sugars), true)
-    define(tree, 'revoke', revoke, true)
+    define(tree, 'only', makeOnly(weaker, branch, stubs, sugars))
+    define(tree, 'revoke', ObjectFreeze(revoke))
     return freezeTree(tree)
   }
-  return only
+  return ObjectFreeze(only)
 }
 
 /**
@@ -94,7 +94,7 @@ export const growStubs = (door: Door, { stubs, branches }: StubManifest, sugars:
   for (let i = 0; i < branches.length; i += 1) {
     const branch = branches[i] as Branch
     const holder = branchOf(root, branch.path, branch.path.length)
-    define(holder, 'only', makeOnly(door, branch, stubs, sugars), true)
+    define(holder, 'only', makeOnly(door, branch, stubs, sugars))
   }
   return freezeTree(root)
 }

@@ -47,7 +47,7 @@ export function compileCaveats(
 function refusal(at: string, { issues }: z.ZodError, known: readonly string[]): TollgateError {
   const problems = issues
     .slice(0, PROBLEMS_SHOWN_MAX)
-    .map(({ path, message }) => `${path.join('.') || 'caveats'}: ${message}`)
+    .map((issue) => `${issue.path.join('.') || 'caveats'}: ${reasonOf(issue)}`)
   return new TollgateError(
     'GUEST_ARGUMENTS',
     `The caveats of ${at}.only() do not fit: ${problems.join('; ')}`,
@@ -55,6 +55,12 @@ function refusal(at: string, { issues }: z.ZodError, known: readonly string[]): 
       hint: `Caveats of ${at}: ${known.join(', ')}.`,
     },
   )
+}
+
+/** Of one text or a list of them, what is wrong with the text says more than that it is neither. */
+const reasonOf = (issue: z.core.$ZodIssue): string => {
+  const inner = issue.code === 'invalid_union' ? issue.errors.flat() : []
+  return (inner.find(({ code }) => code !== 'invalid_type') ?? issue).message
 }
 
 function assertRead({ effect, op }: Judgement): void {
