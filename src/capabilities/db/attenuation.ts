@@ -5,18 +5,12 @@ import type { GrantAttenuation, Judgement, Narrowing } from '../capability.ts'
 import { oneOrMore } from '../caveats.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DbCaveats, DbRequest } from './ops.ts'
+import type { StatementBounds } from './wire.ts'
 
 const caveats = Object.freeze({
   tables: oneOrMore(z.string().max(128)).optional(),
   rows: z.int().min(0).max(1_000_000).optional(),
 })
-
-/** What one statement may do at most, when grant and handles are taken together. */
-export type StatementBounds = {
-  /** Tables of the grant that the statement must not name, in lower case. */
-  readonly hidden: readonly string[]
-  readonly rowsMax: number
-}
 
 /** Only the tables that are named, and fewer rows. The request says so, and the driver bounds the statement by it. */
 export const dbAttenuation = (databases: ReadonlyMap<string, DatabaseGrant>): GrantAttenuation =>

@@ -1,6 +1,6 @@
 import type { Commit, Outcome } from '../capability.ts'
-import type { StatementBounds } from './attenuation.ts'
 import type { DbRequest } from './ops.ts'
+import type { StatementBounds } from './wire.ts'
 
 /** One database as one run uses it: an engine's side of the driver. */
 export interface DatabaseLine {

@@ -1,7 +1,6 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ChildPower, Chunks, Commit, DriverSetting, Outcome } from '../capability.ts'
 import { readAnswer, readRows, readTables, readWritten } from './answer.ts'
-import type { StatementBounds } from './attenuation.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
 import { DatabaseProcess } from './database-process.ts'
@@ -9,7 +8,7 @@ import { ANSWER_EXTRA_BYTES } from './frames.ts'
 import type { DbRequest, DbTable } from './ops.ts'
 import { lostError, refusalError } from './refusal-error.ts'
 import { digestAfter, StagedStatements } from './staged-statements.ts'
-import type { OpenQuestion, Question } from './wire.ts'
+import type { OpenQuestion, Question, StatementBounds } from './wire.ts'
 
 /** What a statement answers first, and when all of it is here. */
 type Begun = { readonly outcome: Outcome; readonly arrived: Promise<void> | undefined }
@@ -71,11 +70,7 @@ export class SqliteLine implements DatabaseLine {
     process?.kill()
   }
 
-  async #perform(
-    request: DbRequest,
-    bounds: StatementBounds,
-    signal: AbortSignal,
-  ): Promise<Begun> {
+  async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
     if (this.#isClosed || signal.aborted)
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,

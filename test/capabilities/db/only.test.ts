@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openGate } from '../../harness/gate.ts'
 import { openGateOf, withGrant, type Replace } from '../../run/gates.ts'
-import { openShop, shopPolicy } from './shops.ts'
+import { openShop, shopPolicy, writePolicy } from './shops.ts'
 
 const PROGRAM = `
   const weak = input.caveats.reduce((handle, caveats) => handle.only(caveats), db.shop)
@@ -103,6 +103,58 @@ describe('db.NAME.only()', () => {
     expect(await ask([{ tables: ['orders'] }, { tables: ['customers'] }], statements)).toEqual(
       Array(3).fill('DENIED_NAME at perform'),
     )
+  })
+
+  /** Writes through a handle; what is left of the shop when the run has committed. */
+  const write = async (caveats: object, statements: readonly string[], replace?: Replace) => {
+    using shop = openShop()
+    await using gate = await openGateOf({ approve: () => true }, replace)
+    const code = `const weak = db.shop.only(input.caveats)
+      const told = []
+      for (const sql of input.statements) told.push(await weak.execute(sql).then(({ changes }) => changes, ({ code, gate }) => code + ' at ' + gate))
+      return told`
+    const input = { caveats, statements }
+    const { value } = await gate.run({ code, policy: writePolicy(shop), input, principal: 'alpha' })
+    return { value, orders: shop.rows('select count(*), sum(id) from orders')[0] }
+  }
+
+  const WRITES = [
+    "insert into customers (id, name, tenant) values (9, 'x', 'alpha')",
+    "update customers set name = 'x'",
+    'delete from customers',
+    'insert into orders (id, total) select id, 1 from customers',
+    'insert into orders (id, total) select id + 10, 1 from orders natural join customers',
+    'update orders set total = 0 where id in (select id from customers)',
+    'delete from orders where exists (select 1 from customers)',
+    'insert into orders (id) values (7)',
+  ]
+
+  it('leaves writes to the tables that are named, from what is named, and none in what only reads', async () => {
+    const { value, orders } = await write({ tables: ['orders'] }, WRITES)
+    const refusals = Array<unknown>(WRITES.length - 1).fill(expect.stringMatching(/^DENIED_\w+ at perform$/u))
+    expect(value).toEqual([...refusals, 1])
+    expect(orders).toEqual([4, 13])
+    expect(await write({ mode: 'read' }, WRITES)).toEqual({
+      value: WRITES.map(() => 'DENIED_CAVEAT at authorize'),
+      orders: [3, 6],
+    })
+  })
+
+  it('lowers the rows that a write returns', async () => {
+    const returning = [
+      'update orders set total = 1 returning id',
+      'update orders set total = 2 where id = 1 returning id',
+    ]
+    expect((await write({ rows: 2 }, returning)).value).toEqual(['LIMIT_ROWS at perform', 1])
+  })
+
+  it('negative control: with caveats that restrict nothing the same writes pass', async () => {
+    const careless = withGrant('db', (grant) => ({
+      ...grant,
+      attenuation: { caveats: grant.attenuation?.caveats ?? {}, attenuate: () => (judgement) => judgement },
+    }))
+    const { value } = await write({ tables: ['orders'] }, WRITES, careless)
+    expect((value as unknown[]).filter((one) => typeof one === 'number').length).toBeGreaterThan(4)
   })
 
   it.each([[{ tables: ['secrets'] }], [{ tables: ['none'] }], [{ rows: -1 }], [{ table: 'orders' }]])(

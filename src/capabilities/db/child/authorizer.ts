@@ -75,9 +75,13 @@ export class Gatekeeper {
 
   readonly authorize: Authorizer = (action, first, second, database, view) => {
     const access = { action, first, second, database, view }
-    const verdict = this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
+    const verdict = this.#isHidden(access) ? SQLITE_DENY : this.#verdictOn(access)
     if (verdict === SQLITE_DENY) this.#denied ??= access
     return verdict
+  }
+
+  #verdictOn(access: Access): number {
+    return this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
   }
 
   /**
@@ -94,7 +98,6 @@ export class Gatekeeper {
   #isAllowed(access: Access): boolean {
     const { action, first, second, database } = access
     const { schema, tables, functions, views, modules } = this.#allowed
-    if (this.#isHidden(access)) return false
     if (action === SQLITE_SELECT || action === SQLITE_RECURSIVE) return true
     if (action === SQLITE_FUNCTION && functions.has(second?.toLowerCase() ?? '')) return true
     if (action === SQLITE_READ) {
