@@ -92,7 +92,7 @@ describe('a tool that is checked against the declaration', () => {
         'const first = await db.shop.get<{ id: number }>("select id from orders where id = :id", { id: 1 })',
         'for await (const row of db.shop.query("select * from orders")) console.log(row["id"])',
         'const rows = await db.shop.query("select 1 where ? is null", [null, true, 2, "x", new Uint8Array(1)])',
-        'const [table] = await db.shop.schema()',
+        'const { tables: [table] } = await db.shop.schema()',
         'await db.crm.query("select 1") // refused',
         'await db.shop.commit() // refused',
         'await db.shop.execute("delete from orders where id = ?", [1], { idempotencyKey: "k" })',
