@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { open, readlink } from 'node:fs/promises'
+import { extname, isAbsolute } from 'node:path'
 import * as z from 'zod'
 import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
 import { REUSES, type Reuse } from '../../runtime/abi/frames.ts'
@@ -87,7 +87,11 @@ async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
   if (file === undefined) return { source: code ?? '', isScript: false }
   try {
     const isScript = ['.js', '.mjs'].includes(extname(file))
-    return { source: await readFile(file, 'utf8'), isScript, file }
+    await using opened = await open(file)
+    const source = await opened.readFile('utf8')
+    // Where the text itself stands, since what lies beside it is the tool's: by now a link may lead elsewhere. A pipe stands nowhere.
+    const place = await readlink(`/proc/self/fd/${opened.fd}`)
+    return { source, isScript, file: isAbsolute(place) ? place : undefined }
   } catch (cause) {
     throw new TollgateError(
       'CONFIG_FILE_UNREADABLE',

@@ -6,7 +6,7 @@ import type { Locate } from '../bundler/positions.ts'
 import { digestOf } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 
-/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, if it is a file. */
+/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, by its real path, if it is a file. */
 export type ToolSource = {
   readonly source: string
   readonly isScript: boolean
