@@ -20,7 +20,10 @@ export interface Bundler {
 }
 
 const ENVIRONMENT = { TZ: 'UTC', LANG: 'C' }
-/** Memory that each of the two programs may write to: a manifest may be as long as its file, and a link may lead to one without end. */
+/**
+ * Memory that each of the two programs may write to: a byte of source may take some hundred of it, a manifest is as long as its file,
+ * and a link may lead to one without end.
+ */
 const DATA_BYTES_MAX = 1536 * 1024 * 1024
 /** No new rights, no life after the host's, no core dump, no endless computing, no endless memory. */
 const CONFINED = [
