@@ -64,6 +64,18 @@ describe('an access token', () => {
     expect(bearers(site)).toEqual([`Bearer ${site.given[0]}`])
   })
 
+  it('that was got stands in the audit, also of a call that failed', async () => {
+    const { gate, run } = await open({ redirectsTo: () => 'http://elsewhere.company.com/' })
+    const failing = CAUGHT.replace('/item', '/elsewhere')
+    const { value, runId } = await run(failing)
+    expect(value).toMatchObject({ code: 'DENIED_REDIRECT' })
+    const [call] = (await gate.audit.read({ runId })).filter(({ event }) => event === 'call')
+    expect(call?.facts).toMatchObject({ verdict: 'deny', token_renewed: true })
+    const again = await run(failing)
+    const [second] = (await gate.audit.read({ runId: again.runId })).filter(({ event }) => event === 'call')
+    expect(second?.facts).not.toHaveProperty('token_renewed')
+  })
+
   it('is got with the secret of the client, as Basic', async () => {
     const { site, run } = await open()
     expect((await run(GET, { oauth: { client_secret: 'secret:client' } })).value).toBe(200)
