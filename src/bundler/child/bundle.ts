@@ -1,4 +1,4 @@
-import { dirname, join, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { build, stop, type BuildFailure, type BuildResult } from 'esbuild'
 import type { BundleFault, BundleParts, BundleQuestion } from '../wire.ts'
 import { COMPUTED_FAULT, firstFault, SIZE_FAULT } from './faults.ts'
@@ -52,14 +52,14 @@ export async function bundleTool(
   openReach = (folder: string): Reach => new Reach(folder),
 ): Promise<BundleParts | BundleFault> {
   const reach = openReach(dirname(file))
-  // The bundler names files from its working folder, the root.
-  const nameOf = (path: string): string | undefined => reach.nameOf(join(sep, path))
+  // The bundler names files from its working folder; so the same tool is the same bundle, wherever its folder stands.
+  const nameOf = (path: string): string | undefined => reach.nameOf(resolve(reach.folder, path))
   let result: BuildResult<{ write: false }>
   try {
     result = await build({
       entryPoints: [file],
       outfile: 'tool.js',
-      absWorkingDir: sep,
+      absWorkingDir: reach.folder,
       bundle: true,
       write: false,
       format: 'esm',
