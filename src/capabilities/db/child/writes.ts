@@ -77,6 +77,7 @@ export class Writes {
   execute(question: ExecuteQuestion): string {
     const { real, shadow, grown, checkVersion } = this.#setting
     this.#checkKept()
+    shadow.gatekeeper.hide(question.hidden)
     const write = compileWrite(shadow.database, shadow.gatekeeper, grown.writable, question)
     if (this.#done === 0) real.exec('BEGIN IMMEDIATE')
     try {
