@@ -13,7 +13,7 @@ import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { createBundler } from './bundler-process.ts'
 import { openCagePool } from './cage-pool.ts'
-import { createChildPower } from './child-power.ts'
+import { createDbPowers } from './db-powers.ts'
 import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
 import type { TollgateOptions } from './options.ts'
@@ -39,7 +39,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 
 const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
-  db: given.db ?? createChildPower(),
+  db: given.db ?? createDbPowers(),
   filesystem: given.filesystem ?? createFilePowers(),
   kv: given.kv ?? store.kv,
   bundler: given.bundler ?? createBundler(),

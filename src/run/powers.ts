@@ -1,14 +1,17 @@
 import type { Cage } from '../cage/launch.ts'
-import type { ChildPower } from '../capabilities/capability.ts'
 import type { KvPort } from '../stores/ports.ts'
+<<<<<<< HEAD
 import type { Bundler } from './bundler-process.ts'
+=======
+import type { DbPowers } from './db-powers.ts'
+>>>>>>> ec05000 (Begin the PostgreSQL line: gate, connection, views)
 import type { FilePowers } from './file-powers.ts'
 import type { HttpPowers } from './http-powers.ts'
 
 /** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
 export type Powers = {
   readonly http: HttpPowers
-  readonly db: ChildPower
+  readonly db: DbPowers
   readonly filesystem: FilePowers
   readonly kv: KvPort
   readonly bundler: Bundler

@@ -3,6 +3,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { GrantEnvironment, Judgement } from '../capability.ts'
 import { readFilter, type Filter } from './filter.ts'
 import type { DbRequest, QueryArguments } from './ops.ts'
+import { compileServer, type ServerGrant } from './postgres/server-grant.ts'
 import type { DatabaseDocument } from './schema.ts'
 import { checkStatement, subjectOf } from './statement.ts'
 
@@ -23,6 +24,8 @@ export type DatabaseGrant = {
   readonly file: string
   /** Where relative files stand; undefined: the working folder of the host. */
   readonly folder: string | undefined
+  /** Where a database is that is no file. */
+  readonly server: ServerGrant | undefined
   readonly tables: readonly TableGrant[]
   readonly functions: readonly string[]
   readonly rowsMax: number
@@ -34,14 +37,16 @@ export type DatabaseGrant = {
 export function compileDatabase(
   name: string,
   document: DatabaseDocument,
-  { baseDirectory }: GrantEnvironment,
+  environment: GrantEnvironment,
 ): DatabaseGrant {
+  const tables = Object.entries(document.read).map(([table, grant]) => compileTable(table, grant))
   return deepFreeze<DatabaseGrant>({
     name,
     rule: `permissions.db.${name}`,
     file: document.file ?? '',
-    folder: baseDirectory,
-    tables: Object.entries(document.read).map(([table, grant]) => compileTable(table, grant)),
+    folder: environment.baseDirectory,
+    server: document.engine === 'postgres' ? compileServer(name, document, tables, environment) : undefined,
+    tables,
     functions: [...new Set(document.functions)],
     rowsMax: document.max_rows,
     bytesMax: Math.floor(document.max_result_kb * 1024),

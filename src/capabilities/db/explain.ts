@@ -4,8 +4,11 @@ const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
 
 /** One database in plain words: a sentence for each table, then what statements may use and how far they go. */
 export function explainDatabase(database: DatabaseGrant): readonly string[] {
-  const { name, file, tables } = database
-  const where = `the SQLite database ${name} (${file})`
+  const { name, file, server, tables } = database
+  const where =
+    server === undefined
+      ? `the SQLite database ${name} (${file})`
+      : `the PostgreSQL database ${name} (as ${server.role}, at secret:${server.secret})`
   const read =
     tables.length === 0
       ? [`May open ${where}, and read nothing of it: no table is granted.`]

@@ -47,6 +47,7 @@ export type DbRequest =
  */
 export type Cell =
   | null
+  | boolean
   | string
   | number
   | { readonly integer: string }

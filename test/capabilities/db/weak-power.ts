@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { ChildPort, ChildPower, Grant, Judgement } from '../../../src/capabilities/capability.ts'
-import { createChildPower } from '../../../src/run/child-power.ts'
+import type { ChildPort, Grant, Judgement } from '../../../src/capabilities/capability.ts'
+import { createDbPowers, type DbPowers } from '../../../src/run/db-powers.ts'
 
 /** Starts another entry than the real one, without any confinement. */
-const powerOf = (entry: string): ChildPower => ({
-  ...createChildPower(),
+const powerOf = (entry: string): DbPowers => ({
+  ...createDbPowers(),
   start() {
     const child = spawn(process.execPath, ['--no-warnings', entry], {
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
@@ -26,7 +26,7 @@ const powerOf = (entry: string): ChildPower => ({
 })
 
 /** A database process that only opens read-only: no authorizer, no views, no limits. */
-export const weakPower = (): ChildPower => powerOf(join(import.meta.dirname, 'weak-child.ts'))
+export const weakPower = (): DbPowers => powerOf(join(import.meta.dirname, 'weak-child.ts'))
 
 /** A grant whose judgement looks at no statement. */
 export const withoutJudging = (grant: Grant): Grant => ({

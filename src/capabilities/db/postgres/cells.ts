@@ -1,0 +1,45 @@
+import type { Cell, Parameter } from '../ops.ts'
+
+const BOOL = 16
+const BYTEA = 17
+const INT8 = 20
+const NUMERIC = 1700
+/** int2, int4, oid. */
+const INTEGERS: ReadonlySet<number> = new Set([21, 23, 26])
+/** float4, float8. */
+const FLOATS: ReadonlySet<number> = new Set([700, 701])
+/** A decimal of so few digits is the same after it was a number of JavaScript. */
+const DIGITS_MAX = 15
+
+const readInteger = (text: string): Cell => {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : { integer: text }
+}
+
+const readFloat = (text: string): Cell => {
+  const number = Number(text)
+  if (Number.isFinite(number)) return number
+  return { real: text }
+}
+
+/** Decimals that a number holds exactly; others stay the text that they are. */
+const readNumeric = (text: string): Cell =>
+  text.replaceAll(/\D/gu, '').length <= DIGITS_MAX && /\d$/u.test(text) ? Number(text) : text
+
+const readBytes = (text: string): Cell => ({ base64: Buffer.from(text.slice(2), 'hex').toString('base64') })
+
+/** How a column of a type is read from the text that the server sends. */
+export function cellReader(type: number): (text: string) => Cell {
+  if (type === BOOL) return (text) => text === 't'
+  if (type === INT8) return readInteger
+  if (type === NUMERIC) return readNumeric
+  if (type === BYTEA) return readBytes
+  if (INTEGERS.has(type)) return Number
+  return FLOATS.has(type) ? readFloat : (text) => text
+}
+
+/** A parameter as it is bound: its text, of which the server makes what the statement needs, or bytes. One that is not given is NULL. */
+export function bound(given: Parameter | undefined): string | Buffer | null {
+  if (given === undefined || given === null) return null
+  return typeof given === 'object' ? Buffer.from(given.base64, 'base64') : String(given)
+}
