@@ -34,8 +34,9 @@ export class PostgresConnection {
     this.#dial = dial
     this.#stream = new CountedStream(dial(address.host, address.port), OWN_BYTES_MAX)
     this.#client = new pg.Client(configOf(address, settings, this.#stream))
-    const { stream } = (this.#client as { connection?: { stream?: unknown } }).connection ?? {}
-    if (stream !== this.#stream) throw new Error('the library of the protocol is another one')
+    const { connection } = this.#client as unknown as { connection?: LibraryConnection }
+    if (connection?.stream !== this.#stream) throw new Error('the library of the protocol is another one')
+    guardReading(connection, () => this.destroy())
     this.#client.on('error', () => this.destroy())
     this.#client.on('end', () => this.destroy())
   }
@@ -101,6 +102,25 @@ export class PostgresConnection {
     socket.on('error', () => undefined)
     socket.resume()
     socket.end(request)
+  }
+}
+
+/** What the library keeps of a connection, as far as it is used here. */
+type LibraryConnection = { readonly stream: unknown; attachListeners(stream: Listened): void }
+type Listened = { on(event: string, listener: (bytes: Buffer) => void): unknown }
+
+/** The library throws into the stream at what it does not expect of a server; there nothing would catch it, and the host would end. */
+function guardReading(connection: LibraryConnection, fail: () => void): void {
+  const attach = connection.attachListeners.bind(connection)
+  connection.attachListeners = (stream) => {
+    const guarded = (listener: (bytes: Buffer) => void) => (bytes: Buffer) => {
+      try {
+        listener(bytes)
+      } catch {
+        fail()
+      }
+    }
+    attach({ on: (event, listener) => stream.on(event, event === 'data' ? guarded(listener) : listener) })
   }
 }
 

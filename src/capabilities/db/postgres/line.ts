@@ -12,7 +12,7 @@ import { bound } from './cells.ts'
 import type { Dial, PostgresConnection } from './connection.ts'
 import { isTimeout, refusedAtOpening, refusedFor } from './failure.ts'
 import type { Numbered } from './gate/parameters.ts'
-import { openServer, type OpenedServer } from './opened-server.ts'
+import type { openServer, OpenedServer } from './opened-server.ts'
 import { Refused } from './refused.ts'
 import { RowParts } from './row-parts.ts'
 import { PRINCIPAL_SETTING } from './schema-name.ts'
@@ -37,6 +37,8 @@ export type PostgresParts = {
 /** The parts that are loaded. */
 export type LoadedParts = {
   connect(...of: ConstructorParameters<typeof PostgresConnection>): PostgresConnection
+  /** Judges who was let in. Throws Refused. */
+  open: typeof openServer
   /** The statement as it is sent. Throws Refused. */
   gate(asked: QueryArguments, server: OpenedServer): Numbered
   readonly begin: string
@@ -169,7 +171,7 @@ export class PostgresLine implements DatabaseLine {
     if (this.#isClosed || signal.aborted) give()
     try {
       await connection.open()
-      const server = await openServer(connection, this.#database, this.#server)
+      const server = await parts.open(connection, this.#database, this.#server)
       this.#live = { connection, server, parts }
       return this.#live
     } catch (error) {
@@ -204,6 +206,7 @@ const settingsOf = (schema: string, timeoutMs: number): Readonly<Record<string, 
   default_transaction_read_only: 'on',
   standard_conforming_strings: 'on',
   row_security: 'on',
+  jit: 'off',
   statement_timeout: String(Math.max(timeoutMs, START_MS_MAX)),
   lock_timeout: '1000',
   idle_in_transaction_session_timeout: '60000',

@@ -1,19 +1,21 @@
 import type { Dial } from './connection.ts'
+import { numberParameters } from './gate/parameters.ts'
 import type { LoadedParts, PostgresParts } from './line.ts'
+import { openServer } from './opened-server.ts'
 
 /** The parts that enforce. The parser and the library of the protocol are loaded by the first statement of a process. */
 export const postgresParts = (dial: Dial): PostgresParts => ({
   dial,
   async load(): Promise<LoadedParts> {
-    const [{ PostgresConnection }, { checkTree, loadGate }, { numberParameters }] = await Promise.all([
+    const [{ PostgresConnection }, { checkTree, loadGate }] = await Promise.all([
       import('./connection.ts'),
       import('./gate/gate.ts'),
-      import('./gate/parameters.ts'),
     ])
     await loadGate()
     return {
       begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
       connect: (...of) => new PostgresConnection(...of),
+      open: openServer,
       gate({ sql, params }, { named }) {
         const numbered = numberParameters(sql, params)
         checkTree(numbered.text, named)

@@ -20,7 +20,7 @@ WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreate
   t AS (SELECT c.oid, n.nspname, c.relname, c.relkind, p.privilege FROM pg_catalog.pg_class c JOIN n ON n.oid = c.relnamespace
     CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (privilege), r
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (NOT n.system OR p.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
-        OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_subscription', 'pg_hba_file_rules'))
+        OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_hba_file_rules'))
       AND NOT (n.nspname = $2 AND p.privilege = 'SELECT' AND c.relname = ANY ($3))
       AND NOT (n.system AND c.relname IN ('pg_settings') AND p.privilege = 'UPDATE')
       AND CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
