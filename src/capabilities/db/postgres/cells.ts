@@ -1,4 +1,5 @@
 import type { Cell, Parameter } from '../ops.ts'
+import { Refused } from './refused.ts'
 
 const BOOL = 16
 const BYTEA = 17
@@ -38,8 +39,11 @@ export function cellReader(type: number): (text: string) => Cell {
   return FLOATS.has(type) ? readFloat : (text) => text
 }
 
-/** A parameter as it is bound: its text, of which the server makes what the statement needs, or bytes. One that is not given is NULL. */
+/** A parameter as it is bound: its text, of which the server makes what the statement needs, or bytes. One that is not given is NULL. Throws Refused `params`. */
 export function bound(given: Parameter | undefined): string | Buffer | null {
   if (given === undefined || given === null) return null
-  return typeof given === 'object' ? Buffer.from(given.base64, 'base64') : String(given)
+  if (typeof given === 'object') return Buffer.from(given.base64, 'base64')
+  const text = String(given)
+  if (text.includes('\0')) throw new Refused('params', 'a text of PostgreSQL has no NUL')
+  return text
 }

@@ -25,8 +25,9 @@ export class PostgresConnection {
   readonly #dial: Dial
   readonly #stream: CountedStream
   readonly #client: pg.Client
+  readonly #ended = Promise.withResolvers<never>()
   #isOver = false
-  #running = 0
+  #isAsked = false
 
   /** `settings` hold for the whole connection. */
   constructor(address: Address, dial: Dial, settings: Readonly<Record<string, string>>) {
@@ -37,7 +38,8 @@ export class PostgresConnection {
     const { connection } = this.#client as unknown as { connection?: LibraryConnection }
     if (connection?.stream !== this.#stream) throw new Error('the library of the protocol is another one')
     guardReading(connection, () => this.destroy())
-    this.#client.on('error', () => this.destroy())
+    this.#ended.promise.catch(() => undefined)
+    this.#client.on('error', (error) => this.destroy(error))
     this.#client.on('end', () => this.destroy())
   }
 
@@ -63,33 +65,45 @@ export class PostgresConnection {
   /** Runs a statement of the driver's own; all of its rows. */
   async all(text: string, values: readonly unknown[] = []): Promise<Batch['rows']> {
     const found: (readonly Cell[])[] = []
-    for await (const { rows } of this.batches(text, values, () => 1000)) found.push(...rows)
+    for await (const { rows } of this.#batches(text, values, () => 1000)) found.push(...rows)
     return found
   }
 
-  /** Runs one statement; its rows come as they are asked for. Leaving early closes it. At least one batch comes, with the columns. */
+  /** Runs a statement of the guest; its rows come as they are asked for. At least one batch comes, with the columns. */
   async *batches(text: string, values: readonly unknown[], rowsWanted: () => number): AsyncGenerator<Batch> {
+    this.#isAsked = true
+    try {
+      yield* this.#batches(text, values, rowsWanted)
+    } finally {
+      this.#isAsked = false
+    }
+  }
+
+  async *#batches(text: string, values: readonly unknown[], rowsWanted: () => number): AsyncGenerator<Batch> {
     const cursor = this.#client.query(new Cursor(text, values, { rowMode: 'array', types }))
-    this.#running += 1
+    // Of a statement that failed nothing is open; one that is left early must be closed before the next.
+    let isOpen = false
     try {
       for (;;) {
         const wanted = rowsWanted()
-        const batch = await read(cursor, wanted)
+        isOpen = false
+        const batch = await Promise.race([read(cursor, wanted), this.#ended.promise])
+        isOpen = batch.rows.length === wanted
         yield batch
-        if (batch.rows.length < wanted) return
+        if (!isOpen) return
       }
     } finally {
-      this.#running -= 1
-      if (!this.#isOver) await cursor.close()
+      if (isOpen) await Promise.race([cursor.close(), this.#ended.promise]).catch(() => this.destroy())
     }
   }
 
   /** Asks the server to stop what runs, and leaves without a word. Safe to repeat. */
-  destroy(): void {
+  destroy(reason: Error = new Error('the connection has ended')): void {
     if (this.#isOver) return
     this.#isOver = true
-    if (this.#running > 0) this.#cancel()
+    if (this.#isAsked) this.#cancel()
     this.#stream.destroy()
+    this.#ended.reject(reason)
   }
 
   /** Over a connection of its own, as the protocol wants it; without it the server works on for nobody. */

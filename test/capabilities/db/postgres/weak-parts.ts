@@ -51,8 +51,8 @@ class SimpleConnection extends PostgresConnection {
     await this.#simple.connect()
   }
 
-  override destroy(): void {
-    super.destroy()
+  override destroy(reason?: Error): void {
+    super.destroy(reason)
     ;(this.#simple as unknown as { connection: { stream: Duplex } }).connection.stream.destroy()
   }
 
