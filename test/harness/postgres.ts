@@ -19,7 +19,9 @@ const folders = (): readonly string[] => [
 ]
 
 /** Where the programs of PostgreSQL are; undefined where there are none. */
-const programs = folders().find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+const programs = folders().find(
+  (folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
+)
 
 /** Says why nothing can be tried here; in CI that is a failure. To be called before a server is started. */
 export const needPostgres = (skip: (note: string) => unknown): void => {
@@ -58,13 +60,24 @@ export type PostgresServer = AsyncDisposable & {
 }
 
 /** Makes a cluster and starts it. Logging in takes a password; there is no other way in than TCP on 127.0.0.1. */
-export const startPostgres = async (settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> => {
+export const startPostgres = async (
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> => {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-postgres-'))
   const data = join(folder, 'data')
   writeFileSync(join(folder, 'password'), PASSWORD)
   if (isRoot) for (const path of [folder, join(folder, 'password')]) chownSync(path, NOBODY, NOBODY)
   const init = ['--pgdata', data, '--username', ADMIN, '--pwfile', join(folder, 'password')]
-  const [initdb, args] = asNobody('initdb', [...init, '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-sync'])
+  const [initdb, args] = asNobody('initdb', [
+    ...init,
+    '--auth',
+    'scram-sha-256',
+    '--encoding',
+    'UTF8',
+    '--locale',
+    'C',
+    '--no-sync',
+  ])
   const made = spawnSync(initdb, args, { cwd: '/', encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`)
   const port = await freePort()
@@ -77,7 +90,11 @@ export const startPostgres = async (settings: Readonly<Record<string, string>> =
     max_connections: '40',
     ...settings,
   }
-  const [postgres, start] = asNobody('postgres', ['-D', data, ...Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`])])
+  const [postgres, start] = asNobody('postgres', [
+    '-D',
+    data,
+    ...Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ])
   const child = spawn(postgres, start, { cwd: '/', stdio: 'ignore' })
   const url = (database: string, user = ADMIN, password = PASSWORD): string =>
     `postgres://${user}:${password}@127.0.0.1:${port}/${database}`
@@ -111,7 +128,14 @@ const reachable = async (port: number, child: ChildProcess, login: () => Promise
       () => false,
     )
     socket.destroy()
-    if (isOpen && (await login().then(() => true, () => false))) return
+    if (
+      isOpen &&
+      (await login().then(
+        () => true,
+        () => false,
+      ))
+    )
+      return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
@@ -121,7 +145,8 @@ const run = async (connectionString: string, sql: string): Promise<readonly (rea
   client.on('error', () => undefined)
   await client.connect()
   try {
-    const results = (await client.query({ text: sql, rowMode: 'array' })) as unknown as pg.QueryArrayResult | pg.QueryArrayResult[]
+    const results = (await client.query({ text: sql, rowMode: 'array' })) as unknown as
+      pg.QueryArrayResult | pg.QueryArrayResult[]
     return (Array.isArray(results) ? results.at(-1) : results)?.rows ?? []
   } finally {
     await client.end()

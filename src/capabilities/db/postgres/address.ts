@@ -30,7 +30,14 @@ export function readAddress(url: string): Address {
   if (!host || !user || !password || !database) throw unfit('names no host, user, password or database')
   const stray = [...searchParams.keys()].find((name) => name !== 'sslmode')
   if (stray !== undefined || read.hash !== '') throw unfit('may have no parameter but sslmode')
-  return { host, port: port === '' ? PORT_DEFAULT : Number(port), user, password, database, tls: tlsOf(host, searchParams.get('sslmode')) }
+  return {
+    host,
+    port: port === '' ? PORT_DEFAULT : Number(port),
+    user,
+    password,
+    database,
+    tls: tlsOf(host, searchParams.get('sslmode')),
+  }
 }
 
 function tlsOf(host: string, mode: string | null): Address['tls'] {
@@ -45,7 +52,9 @@ function tlsOf(host: string, mode: string | null): Address['tls'] {
     case 'verify-full':
       return { rejectUnauthorized: true }
     default:
-      throw unfit('may have sslmode disable, require, verify-ca or verify-full; what falls back to plain text is none')
+      throw unfit(
+        'may have sslmode disable, require, verify-ca or verify-full; what falls back to plain text is none',
+      )
   }
 }
 

@@ -111,7 +111,8 @@ export class PostgresConnection {
     const { processID, secretKey } = this.#client as unknown as { processID: unknown; secretKey: unknown }
     if (typeof processID !== 'number' || typeof secretKey !== 'number') return
     const request = Buffer.alloc(16)
-    for (const [at, word] of [16, CANCEL_CODE, processID, secretKey].entries()) request.writeInt32BE(word, at * 4)
+    for (const [at, word] of [16, CANCEL_CODE, processID, secretKey].entries())
+      request.writeInt32BE(word, at * 4)
     const socket = this.#dial(this.#address.host, this.#address.port)
     socket.on('error', () => undefined)
     socket.resume()

@@ -16,10 +16,16 @@ const NAME_BYTES_MAX = 63
 
 /** What an entry says that PostgreSQL cannot do, or lacks. */
 export const postgresProblems = ({ file, url, role, read, functions }: Entry): readonly EntryProblem[] => [
-  ...(file === undefined ? [] : [{ path: ['file'], message: 'is of SQLite; a PostgreSQL database has a url' }]),
+  ...(file === undefined
+    ? []
+    : [{ path: ['file'], message: 'is of SQLite; a PostgreSQL database has a url' }]),
   ...(typeof url === 'string' ? [] : [{ path: ['url'], message: 'is missing; it is secret:NAME' }]),
-  ...(typeof role === 'string' ? [] : [{ path: ['role'], message: 'is missing; a role of its own holds what is granted' }]),
-  ...(/^(?:pg_|public$|none$)/iu.test(role ?? '') ? [{ path: ['role'], message: 'is a name of the engine itself' }] : []),
+  ...(typeof role === 'string'
+    ? []
+    : [{ path: ['role'], message: 'is missing; a role of its own holds what is granted' }]),
+  ...(/^(?:pg_|public$|none$)/iu.test(role ?? '')
+    ? [{ path: ['role'], message: 'is a name of the engine itself' }]
+    : []),
   ...Object.keys(read)
     .filter((table) => /^pg_/iu.test(table))
     .map((table) => ({ path: ['read', table], message: 'must not be a table of the engine itself' })),
@@ -36,10 +42,15 @@ export const functionProblems = (
   engine: string,
 ): readonly EntryProblem[] =>
   functions.flatMap((name, at) =>
-    known.includes(name) ? [] : [{ path: ['functions', at], message: `is no function of ${engine} that can be granted` }],
+    known.includes(name)
+      ? []
+      : [{ path: ['functions', at], message: `is no function of ${engine} that can be granted` }],
   )
 
-const namesOf = (role: string | null | undefined, read: Entry['read']): readonly (readonly [readonly (string | number)[], string])[] => [
+const namesOf = (
+  role: string | null | undefined,
+  read: Entry['read'],
+): readonly (readonly [readonly (string | number)[], string])[] => [
   [['role'], role ?? ''],
   ...Object.keys(read).map((table) => [['read', table], table] as const),
 ]

@@ -44,7 +44,11 @@ export type LoadedParts = {
   readonly begin: string
 }
 
-type Live = { readonly connection: PostgresConnection; readonly server: OpenedServer; readonly parts: LoadedParts }
+type Live = {
+  readonly connection: PostgresConnection
+  readonly server: OpenedServer
+  readonly parts: LoadedParts
+}
 type Begun = { readonly outcome: Outcome; readonly over: Promise<void> }
 
 /** A PostgreSQL database of one run: a connection of its own, never another run's. Statements queue. */
@@ -114,7 +118,11 @@ export class PostgresLine implements DatabaseLine {
       const answer = readAnswer(text)
       const value = readRows(answer.ok ? answer.fields : {}, rowsLeft)
       rowsLeft -= value.rows.length
-      return { value: isLast ? value : { ...value, more: true }, ingressBytes: Buffer.byteLength(text), isLast }
+      return {
+        value: isLast ? value : { ...value, more: true },
+        ingressBytes: Buffer.byteLength(text),
+        isLast,
+      }
     }
     const { value, ingressBytes, isLast } = await next()
     const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
@@ -123,7 +131,12 @@ export class PostgresLine implements DatabaseLine {
   }
 
   /** One statement in a transaction that reads only and is rolled back, come what may. */
-  async #run({ connection, parts: { begin } }: Live, sent: Numbered, first: boolean, parts: AnswerParts): Promise<void> {
+  async #run(
+    { connection, parts: { begin } }: Live,
+    sent: Numbered,
+    first: boolean,
+    parts: AnswerParts,
+  ): Promise<void> {
     const { rowsMax, bytesMax, timeoutMs } = this.#database
     const rows = new RowParts(parts, { rowsMax, bytesMax })
     connection.allow(WIRE_FACTOR * bytesMax + WIRE_EXTRA_BYTES)
@@ -143,7 +156,12 @@ export class PostgresLine implements DatabaseLine {
   }
 
   /** Waits for a statement; at its deadline, or when the signal fires, its connection is torn down and the server told to stop. */
-  async #watched({ connection }: Live, parts: AnswerParts, signal: AbortSignal, run: Promise<void>): Promise<void> {
+  async #watched(
+    { connection }: Live,
+    parts: AnswerParts,
+    signal: AbortSignal,
+    run: Promise<void>,
+  ): Promise<void> {
     const late = (): void => {
       parts.fail(tooLate())
       connection.destroy()
@@ -184,11 +202,8 @@ export class PostgresLine implements DatabaseLine {
   }
 
   #connect({ connect }: LoadedParts): PostgresConnection {
-    if (this.#secret === undefined) throw new Refused('unfit', 'its url has no value')
-    const address = readAddress(this.#secret.value)
-    if (!mayGoTo(address, this.#secret.hosts))
-      throw new Refused('unfit', `secrets.${this.#secret.name}.hosts does not name the host of its url`)
-    return connect(address, this.#parts.dial, settingsOf(this.#server.schema, this.#database.timeoutMs))
+    const { dial } = this.#parts
+    return connectionOf(this.#database, { server: this.#server, secret: this.#secret, dial, connect })
   }
 
   #tried<T>(act: () => T): T {
@@ -198,6 +213,28 @@ export class PostgresLine implements DatabaseLine {
       throw refusalError(refusedFor(error), this.#database)
     }
   }
+}
+
+/** A connection to where the secret of a database says, set as statements of a guest want it. Throws Refused `unfit`. */
+export function connectionOf(
+  { timeoutMs }: DatabaseGrant,
+  {
+    server,
+    secret,
+    dial,
+    connect,
+  }: {
+    readonly server: ServerGrant
+    readonly secret: ResolvedSecret | undefined
+    readonly dial: Dial
+    readonly connect: LoadedParts['connect']
+  },
+): PostgresConnection {
+  if (secret === undefined) throw new Refused('unfit', 'its url has no value')
+  const address = readAddress(secret.value)
+  if (!mayGoTo(address, secret.hosts))
+    throw new Refused('unfit', `secrets.${secret.name}.hosts does not name the host of its url`)
+  return connect(address, dial, settingsOf(server.schema, timeoutMs))
 }
 
 /** How a connection is set from its first moment. Each statement sets its own time again. */

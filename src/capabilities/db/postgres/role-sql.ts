@@ -4,7 +4,8 @@ import { PRINCIPAL_SETTING } from './schema-name.ts'
 import type { ServerGrant } from './server-grant.ts'
 
 /** Functions of PUBLIC that write large objects even in a transaction that reads only. */
-const WRITES_LARGE_OBJECTS = `lo_creat(integer) lo_create(oid) lo_from_bytea(oid,bytea) lo_put(oid,bigint,bytea) lo_unlink(oid)
+const WRITES_LARGE_OBJECTS =
+  `lo_creat(integer) lo_create(oid) lo_from_bytea(oid,bytea) lo_put(oid,bigint,bytea) lo_unlink(oid)
   lowrite(integer,bytea) lo_truncate(integer,integer) lo_truncate64(integer,bigint) lo_import(text) lo_import(text,oid)
   lo_export(oid,text)`.split(/\s+/u)
 
@@ -59,5 +60,6 @@ function viewStatement({ name, show, mask, where }: TableGrant, within: string):
   return `CREATE VIEW ${within}.${quoted(name)} WITH (security_barrier = true) AS SELECT ${list} FROM ${base}${filter}`
 }
 
-const filterText = ({ pieces }: NonNullable<TableGrant['where']>): string =>
+/** A filter as a view has it. */
+export const filterText = ({ pieces }: NonNullable<TableGrant['where']>): string =>
   pieces.join(` pg_catalog.current_setting(${quotedText(PRINCIPAL_SETTING)}) `)

@@ -7,7 +7,12 @@ import type { TableGrant } from '../database-grant.ts'
  * those of another grant.
  */
 export const schemaName = (role: string, tables: readonly TableGrant[]): string => {
-  const granted = tables.map(({ name, show = null, mask, where }) => ({ name, show, mask, where: where?.text ?? null }))
+  const granted = tables.map(({ name, show = null, mask, where }) => ({
+    name,
+    show,
+    mask,
+    where: where?.text ?? null,
+  }))
   return `tollgate_${hash('sha256', canonicalJson({ role, tables: granted })).slice(0, 24)}`
 }
 

@@ -21,8 +21,13 @@ export function compileServer(
 ): ServerGrant {
   const secret = (url ?? '').slice('secret:'.length)
   const rule = `permissions.db.${database}.url`
-  if (!secretHosts.has(secret)) throw new TollgateError('CONFIG_POLICY_INVALID', `no secret is named ${secret}`, { rule })
+  if (!secretHosts.has(secret))
+    throw new TollgateError('CONFIG_POLICY_INVALID', `no secret is named ${secret}`, { rule })
   if (unsignedSecrets?.has(secret) === false)
-    throw new TollgateError('CONFIG_POLICY_INVALID', `the secret ${secret} is sent as a header of http; a url is none`, { rule })
+    throw new TollgateError(
+      'CONFIG_POLICY_INVALID',
+      `the secret ${secret} is sent as a header of http; a url is none`,
+      { rule },
+    )
   return { secret, role: role ?? '', schema: schemaName(role ?? '', tables) }
 }

@@ -4,10 +4,14 @@ import type { PostgresConnection } from './connection.ts'
 export type Surplus = { readonly what: string; readonly isDefault: boolean }
 
 /** Functions that reach files of the server, other servers, or its processes. */
-const REACHING = `pg_read_file pg_read_binary_file pg_ls_dir pg_ls_logdir pg_ls_waldir pg_ls_tmpdir pg_ls_archive_statusdir
-  pg_stat_file pg_file_write pg_file_read pg_file_unlink pg_file_rename pg_reload_conf pg_rotate_logfile lo_import lo_export`.split(/\s+/u)
+const REACHING =
+  `pg_read_file pg_read_binary_file pg_ls_dir pg_ls_logdir pg_ls_waldir pg_ls_tmpdir pg_ls_archive_statusdir
+  pg_stat_file pg_file_write pg_file_read pg_file_unlink pg_file_rename pg_reload_conf pg_rotate_logfile lo_import lo_export`.split(
+    /\s+/u,
+  )
 /** Functions of PUBLIC that change something in a transaction that reads only, or that a filter's principal depends on. */
-const PUBLIC_FUNCTIONS = `lo_creat lo_create lo_from_bytea lo_put lo_unlink lowrite lo_truncate lo_truncate64 set_config pg_notify
+const PUBLIC_FUNCTIONS =
+  `lo_creat lo_create lo_from_bytea lo_put lo_unlink lowrite lo_truncate lo_truncate64 set_config pg_notify
   pg_advisory_lock`.split(/\s+/u)
 
 /** `$1` role, `$2` its schema, `$3` names of its views, `$4` and `$5` the functions above. Oids of what Tollgate may use are left out. */

@@ -26,7 +26,11 @@ const ask = async (shop: ServedShop, url: string, secret: object = {}) => {
 describe('a server that cannot be used is a coded error, without a word of its url:', () => {
   it.each<[string, (url: string) => string, string]>([
     ['nobody listens', (url) => url.replace(/:\d+\//u, ':1/'), 'UPSTREAM_DB_UNAVAILABLE'],
-    ['no such host', (url) => url.replace('127.0.0.1', 'nowhere.invalid') + '?sslmode=disable', 'UPSTREAM_DB_UNAVAILABLE'],
+    [
+      'no such host',
+      (url) => url.replace('127.0.0.1', 'nowhere.invalid') + '?sslmode=disable',
+      'UPSTREAM_DB_UNAVAILABLE',
+    ],
     ['a wrong password', (url) => url.replace('p-agent', 'p-other'), 'UPSTREAM_DB_UNAVAILABLE'],
     ['no such user', (url) => url.replace(/agent_\d+/u, 'nobody_here'), 'UPSTREAM_DB_UNAVAILABLE'],
     ['no such database', (url) => url.replace(/shop_\d+/u, 'shop_none'), 'UPSTREAM_DB_UNAVAILABLE'],
@@ -49,7 +53,9 @@ describe('a server that cannot be used is a coded error, without a word of its u
   it('a host to which its secret may not go', async ({ skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
-    expect((await ask(shop, urlOf(shop), { hosts: ['db.example.com'] })).verdict).toBe('CONFIG_DB_UNFIT at perform')
+    expect((await ask(shop, urlOf(shop), { hosts: ['db.example.com'] })).verdict).toBe(
+      'CONFIG_DB_UNFIT at perform',
+    )
     expect((await ask(shop, urlOf(shop), { hosts: [`127.0.0.1:${server.port}`] })).verdict).toEqual([[3]])
   })
 })
@@ -101,7 +107,11 @@ it('a connection that is ended is a coded error, and the next call connects anew
     policy: shop.policy,
   })
   await expect
-    .poll(() => shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate' and state = 'active'"), { timeout: 10_000 })
+    .poll(
+      () =>
+        shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate' and state = 'active'"),
+      { timeout: 10_000 },
+    )
     .toHaveLength(1)
   await kill()
   expect(await running).toMatchObject({ value: ['UPSTREAM_DB_UNAVAILABLE', 3] })
@@ -113,16 +123,22 @@ describe('a server that is none does no harm:', () => {
   it.each<[string, (socket: Socket) => void]>([
     ['it hangs up', (socket) => socket.destroy()],
     ['it announces a giant', (socket) => socket.write(Buffer.from('447fffffff', 'hex'))],
-    ['it sends what nobody asked for', (socket) => socket.write(Buffer.concat([OK, READY, Buffer.from('6400000008aaaaaaaa', 'hex')]))],
-    ['it never stops', (socket) => {
-      socket.write(Buffer.concat([OK, READY]))
-      const chunk = Buffer.alloc(64 * 1024, 'N')
-      const more = (): void => {
-        while (!socket.destroyed && socket.write(chunk));
-      }
-      socket.on('drain', more)
-      more()
-    }],
+    [
+      'it sends what nobody asked for',
+      (socket) => socket.write(Buffer.concat([OK, READY, Buffer.from('6400000008aaaaaaaa', 'hex')])),
+    ],
+    [
+      'it never stops',
+      (socket) => {
+        socket.write(Buffer.concat([OK, READY]))
+        const chunk = Buffer.alloc(64 * 1024, 'N')
+        const more = (): void => {
+          while (!socket.destroyed && socket.write(chunk));
+        }
+        socket.on('drain', more)
+        more()
+      },
+    ],
   ])('%s', async (_, act) => {
     if (!hasPostgres) return
     const liar = createServer((socket) => {

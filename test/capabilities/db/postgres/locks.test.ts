@@ -26,7 +26,9 @@ const attack = async (
   const before = await shop.snapshot()
   const { verdicts, result } = await askShop(gate, shop.policy, statements)
   expect(result.error).toBeUndefined()
-  await expect.poll(() => shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate'")).toEqual([])
+  await expect
+    .poll(() => shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate'"))
+    .toEqual([])
   return { verdicts, isUnchanged: (await shop.snapshot()) === before }
 }
 
@@ -47,7 +49,11 @@ describe('with one lock gone, the others hold', () => {
     needPostgres(skip)
     const { verdicts, isUnchanged } = await attack(noGate, refused)
     expect(isUnchanged).toBe(true)
-    const reading = refused.filter((sql) => /secrets|ssn|tenant|pg_authid/u.test(sql) && !/^select (?:has_|to_reg|'secrets'|cast|regclass)/u.test(sql))
+    const reading = refused.filter(
+      (sql) =>
+        /secrets|ssn|tenant|pg_authid/u.test(sql) &&
+        !/^select (?:has_|to_reg|'secrets'|cast|regclass)/u.test(sql),
+    )
     expect(reading.filter((sql) => !isRefused(verdicts[refused.indexOf(sql)]))).toEqual([])
     expect(JSON.stringify(verdicts)).not.toMatch(/hunter2|ssn-|root:/u)
   })
@@ -90,7 +96,9 @@ describe('with the lock gone that enforces', () => {
     expect(verdicts).toEqual([[['bob']]])
   })
 
-  it('no gate, and a role that may: a transaction that reads only stops a delete, and no large object', async ({ skip }) => {
+  it('no gate, and a role that may: a transaction that reads only stops a delete, and no large object', async ({
+    skip,
+  }) => {
     needPostgres(skip)
     const weak = { ...noGate, ...noFitness }
     const { verdicts, isUnchanged } = await attack(
@@ -109,12 +117,18 @@ describe('with the lock gone that enforces', () => {
     expect(isUnchanged).toBe(false)
   })
 
-  it('no gate, no role, a transaction that may write, and it is not rolled back: rows are gone', async ({ skip }) => {
+  it('no gate, no role, a transaction that may write, and it is not rolled back: rows are gone', async ({
+    skip,
+  }) => {
     needPostgres(skip)
     const weak = { ...noGate, ...noFitness, begin: 'SELECT 1' }
-    const { isUnchanged } = await attack(weak, ['set default_transaction_read_only = off', 'delete from public.orders'], {
-      isStrong: true,
-    })
+    const { isUnchanged } = await attack(
+      weak,
+      ['set default_transaction_read_only = off', 'delete from public.orders'],
+      {
+        isStrong: true,
+      },
+    )
     expect(isUnchanged).toBe(false)
   })
 })

@@ -36,13 +36,22 @@ describe('a role that can do more than the policy says is not used:', () => {
     ['one that reads passwords', (role) => `GRANT SELECT ON pg_authid TO ${role}`],
     ['one that uses a sequence', (role) => `GRANT USAGE ON SEQUENCE numbers TO ${role}`],
     ['one that creates in a schema', (role) => `GRANT CREATE ON SCHEMA public TO ${role}`],
-    ['one that creates schemas', (role) => `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${role}', current_database()); END $$`],
+    [
+      'one that creates schemas',
+      (role) =>
+        `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${role}', current_database()); END $$`,
+    ],
     ['one that reads files', (role) => `GRANT EXECUTE ON FUNCTION pg_read_file(text) TO ${role}`],
     [
       'one that calls what its definer may',
-      () => "CREATE FUNCTION leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT value FROM secrets'",
+      () =>
+        "CREATE FUNCTION leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT value FROM secrets'",
     ],
-    ['one that reads views of another policy', (role) => `CREATE SCHEMA tollgate_other; CREATE VIEW tollgate_other.x AS SELECT * FROM secrets; GRANT USAGE ON SCHEMA tollgate_other TO ${role}; GRANT SELECT ON tollgate_other.x TO ${role}`],
+    [
+      'one that reads views of another policy',
+      (role) =>
+        `CREATE SCHEMA tollgate_other; CREATE VIEW tollgate_other.x AS SELECT * FROM secrets; GRANT USAGE ON SCHEMA tollgate_other TO ${role}; GRANT SELECT ON tollgate_other.x TO ${role}`,
+    ],
   ])('%s', async (_, change) => {
     if (!hasPostgres) return
     const shop = await serveShop(server)
@@ -56,9 +65,19 @@ describe('a role that can do more than the policy says is not used:', () => {
 describe('a database that does not fit its grant is not used:', () => {
   it.each<[string, (schema: string) => string]>([
     ['a view is gone', (schema) => `DROP VIEW ${schema}.customers`],
-    ['a view lets conditions see what it hides', (schema) => `ALTER VIEW ${schema}.customers RESET (security_barrier)`],
-    ['a table stands in place of a view', (schema) => `DROP VIEW ${schema}.orders; CREATE TABLE ${schema}.orders AS SELECT * FROM orders`],
-    ['a view shows more', (schema) => `CREATE OR REPLACE VIEW ${schema}.customers WITH (security_barrier) AS SELECT id, name, email, ssn FROM customers`],
+    [
+      'a view lets conditions see what it hides',
+      (schema) => `ALTER VIEW ${schema}.customers RESET (security_barrier)`,
+    ],
+    [
+      'a table stands in place of a view',
+      (schema) => `DROP VIEW ${schema}.orders; CREATE TABLE ${schema}.orders AS SELECT * FROM orders`,
+    ],
+    [
+      'a view shows more',
+      (schema) =>
+        `CREATE OR REPLACE VIEW ${schema}.customers WITH (security_barrier) AS SELECT id, name, email, ssn FROM customers`,
+    ],
   ])('%s', async (_, change) => {
     if (!hasPostgres) return
     const shop = await serveShop(server)
@@ -78,7 +97,10 @@ describe('a database that does not fit its grant is not used:', () => {
     needPostgres(skip)
     const shop = await serveShop(server)
     const { permissions, ...rest } = shop.policy as { permissions: { db: { shop: object } } }
-    const wider = { ...rest, permissions: { db: { shop: { ...permissions.db.shop, read: { orders: '*', customers: '*' } } } } }
+    const wider = {
+      ...rest,
+      permissions: { db: { shop: { ...permissions.db.shop, read: { orders: '*', customers: '*' } } } },
+    }
     expect((await verdictOf(shop, wider)).verdict).toBe('CONFIG_DB_UNFIT at perform')
     for (const sql of statementsFor(wider)) await shop.exec(sql)
     expect((await verdictOf(shop, wider)).verdict).toEqual([[3]])

@@ -11,7 +11,9 @@ beforeAll(async () => {
 afterAll(() => server?.[Symbol.asyncDispose]())
 
 describe('query', () => {
-  it('answers with rows: shown columns, masked ones as NULL, filtered rows, parameters bound', async ({ skip }) => {
+  it('answers with rows: shown columns, masked ones as NULL, filtered rows, parameters bound', async ({
+    skip,
+  }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
     await using gate = await openGate(shop.options)
@@ -53,7 +55,9 @@ describe('query', () => {
     expect(await names('alpha')).toEqual([[['ada'], ['eve']]])
     const both = await Promise.all(['alpha', 'beta', 'alpha', 'beta'].map(names))
     expect(both.map(([rows]) => rows?.length)).toEqual([2, 1, 2, 1])
-    await expect.poll(() => shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate'")).toEqual([])
+    await expect
+      .poll(() => shop.exec("select 1 from pg_stat_activity where application_name = 'tollgate'"))
+      .toEqual([])
   })
 
   it('carries every kind of value, and takes it back as a parameter', async ({ skip }) => {
@@ -67,7 +71,14 @@ describe('query', () => {
       const none = await db.shop.get('select id from cells where id = 99')
       return [{ ...row, bytes: [...row.bytes], real: String(row.real) }, other, back, named, missing, none]`
     const { value } = await gate.run({ code, policy: shop.policy })
-    const row = { id: 1, big: '9223372036854775807', exact: 12.5, real: 'Infinity', bytes: [0, 255, 16], flag: true }
+    const row = {
+      id: 1,
+      big: '9223372036854775807',
+      exact: 12.5,
+      real: 'Infinity',
+      bytes: [0, 255, 16],
+      flag: true,
+    }
     const other = { id: 2, big: 7, exact: '123456789012345678.25', real: 0.1, bytes: null, flag: false }
     expect(value).toEqual([
       { ...row, doc: '{"a": 1}', day: '2026-01-02', list: '{1,2}' },
@@ -93,7 +104,9 @@ describe('query', () => {
     expect(verdicts[0]).toMatch(/^GUEST_ARGUMENTS at (?:decode|perform)$/)
   })
 
-  it('refuses a NUL, half a character, and more than ten kilobytes; and a NUL in a parameter', async ({ skip }) => {
+  it('refuses a NUL, half a character, and more than ten kilobytes; and a NUL in a parameter', async ({
+    skip,
+  }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
     await using gate = await openGate(shop.options)
@@ -120,7 +133,11 @@ describe('query', () => {
       tables: [
         {
           name: 'orders',
-          columns: [column('id', 'integer'), column('customer_id', 'integer'), column('total', 'double precision')],
+          columns: [
+            column('id', 'integer'),
+            column('customer_id', 'integer'),
+            column('total', 'double precision'),
+          ],
         },
         {
           name: 'customers',

@@ -53,7 +53,12 @@ export const statementsFor = (policy: object): readonly string[] => {
 /** Makes a database with a shop in it. `isSetUp: false` leaves the role as it is after CREATE ROLE … LOGIN. */
 export const serveShop = async (
   server: PostgresServer,
-  { entry = {}, rest = {}, extra = '', isSetUp = true }: { entry?: object; rest?: object; extra?: string; isSetUp?: boolean } = {},
+  {
+    entry = {},
+    rest = {},
+    extra = '',
+    isSetUp = true,
+  }: { entry?: object; rest?: object; extra?: string; isSetUp?: boolean } = {},
 ): Promise<ServedShop> => {
   const name = `shop_${(made += 1)}`
   const role = `agent_${made}`
@@ -61,7 +66,16 @@ export const serveShop = async (
   await server.exec(SHOP + extra, name)
   const policy = {
     permissions: {
-      db: { shop: { engine: 'postgres', url: 'secret:shop_url', role, read: READ, functions: FUNCTIONS, ...entry } },
+      db: {
+        shop: {
+          engine: 'postgres',
+          url: 'secret:shop_url',
+          role,
+          read: READ,
+          functions: FUNCTIONS,
+          ...entry,
+        },
+      },
     },
     secrets: { shop_url: { from: 'env:SHOP_URL' } },
     limits: { max_tool_calls: 500, max_duration_seconds: 60 },

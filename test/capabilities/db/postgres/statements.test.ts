@@ -29,7 +29,11 @@ describe('statements of every kind', () => {
     const shop = await serveShop(server)
     await using gate = await openGate(shop.options)
     const statements = HARMLESS.map(([sql]) => sql)
-    const { verdicts } = await askShop(gate, shop.policy, [...statements, 'delete from orders', ...statements])
+    const { verdicts } = await askShop(gate, shop.policy, [
+      ...statements,
+      'delete from orders',
+      ...statements,
+    ])
     const answers = HARMLESS.map(([, rows]) => rows)
     expect(verdicts).toEqual([...answers, 'DENIED_STATEMENT at authorize', ...answers])
   })

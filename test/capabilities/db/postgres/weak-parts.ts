@@ -1,7 +1,11 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import type { Address } from '../../../../src/capabilities/db/postgres/address.ts'
-import { PostgresConnection, type Batch, type Dial } from '../../../../src/capabilities/db/postgres/connection.ts'
+import {
+  PostgresConnection,
+  type Batch,
+  type Dial,
+} from '../../../../src/capabilities/db/postgres/connection.ts'
 import type { LoadedParts, PostgresParts } from '../../../../src/capabilities/db/postgres/line.ts'
 import { postgresParts } from '../../../../src/capabilities/db/postgres/parts.ts'
 import { createDbPowers, type DbPowers } from '../../../../src/run/db-powers.ts'
@@ -20,7 +24,11 @@ export const noGate: Partial<LoadedParts> = {
 
 /** Nobody asks what the role can do. */
 export const noFitness: Partial<LoadedParts> = {
-  open: () => Promise.resolve({ tables: [], named: { tables: EVERY, functions: EVERY, columns: EVERY, rowFunctions: new Set() } }),
+  open: () =>
+    Promise.resolve({
+      tables: [],
+      named: { tables: EVERY, functions: EVERY, columns: EVERY, rowFunctions: new Set() },
+    }),
 }
 
 /** Has everything. */
@@ -68,4 +76,3 @@ class SimpleConnection extends PostgresConnection {
 }
 
 export const simpleProtocol: Partial<LoadedParts> = { connect: (...of) => new SimpleConnection(...of) }
-

@@ -66,7 +66,10 @@ class Walk {
   constructor(named: Named) {
     this.#named = named
     this.#functions = new Set(
-      [...named.functions].flatMap((name) => [name, ...(Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? []) : [])]),
+      [...named.functions].flatMap((name) => [
+        name,
+        ...(Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? []) : []),
+      ]),
     )
   }
 

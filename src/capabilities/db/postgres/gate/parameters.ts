@@ -42,7 +42,7 @@ export function numberParameters(sql: string, params: Parameters): Numbered {
   const numbers = new Numbers(params)
   let text = ''
   let count = 0
-  for (let at = 0; at < sql.length; ) {
+  for (let at = 0; at < sql.length;) {
     TOKEN.lastIndex = at
     const token = TOKEN.exec(sql)?.[0] ?? ''
     const end = endOf(sql, at, token)
