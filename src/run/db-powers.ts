@@ -6,7 +6,7 @@ import { createChildPower } from './child-power.ts'
 /** As the db capability reads it; told again here, so that the host stands without that folder. */
 export type DbPowers = ChildPower & {
   /** Opens a TCP connection to the host that the policy's url names. */
-  dial(host: string, port: number): Duplex
+  readonly dial: (host: string, port: number) => Duplex
 }
 
 /** Starts the processes of databases, and dials servers. */

@@ -37,8 +37,9 @@ export async function inspectPolicy(
 ): Promise<readonly UpkeepFinding[]> {
   const asker = { principal: 'local', task: undefined, signal: undefined }
   const secrets = await resolveSecrets(policy, { env }, asker)
-  const all = [...policy.grants].map(([name, grant]) =>
-    upkeepOf(name)?.inspect(grant, { secrets, powers: powersOf(name) }),
+  const all = [...policy.grants].map(
+    async ([name, grant]) =>
+      (await upkeepOf(name)?.inspect(grant, { secrets, powers: powersOf(name) })) ?? [],
   )
-  return (await Promise.all(all)).flatMap((findings) => findings ?? [])
+  return (await Promise.all(all)).flat()
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Refused } from './refused.ts'
 
@@ -59,7 +58,7 @@ function tlsOf(host: string, mode: string | null): Address['tls'] {
 }
 
 const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/u.test(host)
 
 function decoded(text: string): string {
   try {

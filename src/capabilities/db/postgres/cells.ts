@@ -39,6 +39,10 @@ export function cellReader(type: number): (text: string) => Cell {
   return FLOATS.has(type) ? readFloat : (text) => text
 }
 
+/** A cell of the driver's own questions, as text. */
+export const textOf = (cell: Cell | undefined): string =>
+  typeof cell === 'string' ? cell : JSON.stringify(cell ?? null)
+
 /** A parameter as it is bound: its text, of which the server makes what the statement needs, or bytes. One that is not given is NULL. Throws Refused `params`. */
 export function bound(given: Parameter | undefined): string | Buffer | null {
   if (given === undefined || given === null) return null

@@ -17,7 +17,7 @@ const OWN_BYTES_MAX = 4 * 1024 * 1024
 /** Code of the request that cancels (PostgreSQL protocol, CancelRequest). */
 const CANCEL_CODE = 80_877_102
 
-const types = { getTypeParser: (type: number) => cellReader(type) } as unknown as pg.CustomTypesConfig
+const types = { getTypeParser: (type: number) => cellReader(type) } as pg.CustomTypesConfig
 
 /** One connection to a server, of one run. Speaks the extended protocol only, so that no text is ever more than one statement. */
 export class PostgresConnection {
@@ -152,7 +152,7 @@ const configOf = (
   { host, port, user, password, database, tls }: Address,
   settings: Readonly<Record<string, string>>,
   stream: Duplex,
-): pg.ClientConfig => ({
+): pg.ClientConfig & { replication: string } => ({
   host,
   port,
   user,
@@ -168,6 +168,6 @@ const configOf = (
   options: Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/gu, String.raw`\$&`)}`)
     .join(' '),
-  // Not in the types; without it the environment could ask for a replication connection.
-  ...{ replication: 'false' },
+  // Without it the environment could ask for a replication connection.
+  replication: 'false',
 })

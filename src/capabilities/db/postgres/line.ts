@@ -36,7 +36,7 @@ export type PostgresParts = {
 
 /** The parts that are loaded. */
 export type LoadedParts = {
-  connect(...of: ConstructorParameters<typeof PostgresConnection>): PostgresConnection
+  readonly connect: (...of: ConstructorParameters<typeof PostgresConnection>) => PostgresConnection
   /** Judges who was let in. Throws Refused. */
   open: typeof openServer
   /** The statement as it is sent. Throws Refused. */

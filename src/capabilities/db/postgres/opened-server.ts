@@ -1,6 +1,7 @@
 import type { DatabaseGrant } from '../database-grant.ts'
 import type { DbTable } from '../ops.ts'
-import type { PostgresConnection } from './connection.ts'
+import { textOf } from './cells.ts'
+import type { Batch, PostgresConnection } from './connection.ts'
 import type { Named } from './gate/gate.ts'
 import { Refused } from './refused.ts'
 import { surplusOf } from './surplus.ts'
@@ -46,20 +47,17 @@ export async function openServer(
       tables: new Set(names),
       functions: new Set(functions),
       columns: new Set(tables.flatMap(({ columns }) => columns.map(({ name }) => name))),
-      rowFunctions: new Set(rowFunctions.map(([name]) => String(name))),
+      rowFunctions: new Set(rowFunctions.map(([name]) => textOf(name))),
     },
   }
 }
 
-function tableOf(
-  { name, show, mask }: DatabaseGrant['tables'][number],
-  found: readonly (readonly unknown[])[],
-): DbTable {
+function tableOf({ name, show, mask }: DatabaseGrant['tables'][number], found: Batch['rows']): DbTable {
   const rows = found.filter(([view]) => view === name)
   const columns = rows.map(([, column, type]) => ({
-    name: String(column),
-    type: String(type),
-    masked: mask.includes(String(column)),
+    name: textOf(column),
+    type: textOf(type),
+    masked: mask.includes(textOf(column)),
   }))
   const wanted = show === undefined ? undefined : [...show, ...mask]
   const isWhole = wanted === undefined || wanted.join('\0') === columns.map((one) => one.name).join('\0')

@@ -1,18 +1,23 @@
 import { hash } from 'node:crypto'
 import { canonicalJson } from '../../../canonical/canonical-json.ts'
-import type { TableGrant } from '../database-grant.ts'
+
+/** As much of the grant of a table as its view is made of. */
+export type GrantedTable = {
+  readonly name: string
+  readonly show: readonly string[] | undefined
+  readonly mask: readonly string[]
+  readonly where: { readonly text: string } | undefined
+}
 
 /**
  * The schema in which the views of a grant stand. Its name is a digest of the grant: a policy that changed finds no views, and not
  * those of another grant.
  */
-export const schemaName = (role: string, tables: readonly TableGrant[]): string => {
-  const granted = tables.map(({ name, show = null, mask, where }) => ({
-    name,
-    show,
-    mask,
-    where: where?.text ?? null,
-  }))
+export const schemaName = (role: string, tables: readonly GrantedTable[]): string => {
+  // By name, for a policy in canonical form has its tables in another order.
+  const granted = Object.fromEntries(
+    tables.map(({ name, show = null, mask, where }) => [name, { show, mask, where: where?.text ?? null }]),
+  )
   return `tollgate_${hash('sha256', canonicalJson({ role, tables: granted })).slice(0, 24)}`
 }
 

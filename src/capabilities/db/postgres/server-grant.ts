@@ -1,7 +1,6 @@
 import { TollgateError } from '../../../errors/tollgate-error.ts'
 import type { GrantEnvironment } from '../../capability.ts'
-import type { TableGrant } from '../database-grant.ts'
-import { schemaName } from './schema-name.ts'
+import { schemaName, type GrantedTable } from './schema-name.ts'
 
 /** How a database on a server is reached. */
 export type ServerGrant = {
@@ -16,7 +15,7 @@ export type ServerGrant = {
 export function compileServer(
   database: string,
   { url, role }: { readonly url?: string | null | undefined; readonly role?: string | null | undefined },
-  tables: readonly TableGrant[],
+  tables: readonly GrantedTable[],
   { secretHosts, unsignedSecrets }: GrantEnvironment,
 ): ServerGrant {
   const secret = (url ?? '').slice('secret:'.length)

@@ -1,3 +1,4 @@
+import { textOf } from './cells.ts'
 import type { PostgresConnection } from './connection.ts'
 
 /** Something that a role can do and the policy does not say. `isDefault`: what PUBLIC may do on a server as it is installed. */
@@ -67,5 +68,5 @@ export async function surplusOf(
   views: readonly string[],
 ): Promise<readonly Surplus[]> {
   const rows = await connection.all(SURPLUS, [role, schema, views, REACHING, PUBLIC_FUNCTIONS])
-  return rows.map(([what, isDefault]) => ({ what: String(what), isDefault: isDefault === true }))
+  return rows.map(([what, isDefault]) => ({ what: textOf(what), isDefault: isDefault === true }))
 }

@@ -24,7 +24,7 @@ const ask = async (shop: ServedShop, url: string, secret: object = {}) => {
 }
 
 describe('a server that cannot be used is a coded error, without a word of its url:', () => {
-  it.each<[string, (url: string) => string, string]>([
+  it.for<[string, (url: string) => string, string]>([
     ['nobody listens', (url) => url.replace(/:\d+\//u, ':1/'), 'UPSTREAM_DB_UNAVAILABLE'],
     [
       'no such host',
@@ -41,8 +41,8 @@ describe('a server that cannot be used is a coded error, without a word of its u
     ['no url', () => 'this-is-no-url-at-all', 'CONFIG_DB_UNFIT'],
     ['a url of http', (url) => url.replace('postgres', 'http'), 'CONFIG_DB_UNFIT'],
     ['no password', (url) => url.replace(/:p-agent[^@]*/u, ''), 'CONFIG_DB_UNFIT'],
-  ])('%s', async (_, change, code) => {
-    if (!hasPostgres) return
+  ])('%s', async ([_, change, code], { skip }) => {
+    needPostgres(skip)
     const shop = await serveShop(server)
     const url = change(urlOf(shop))
     const { verdict, told } = await ask(shop, url)
@@ -120,7 +120,7 @@ it('a connection that is ended is a coded error, and the next call connects anew
 describe('a server that is none does no harm:', () => {
   const READY = Buffer.from('5a0000000549', 'hex')
   const OK = Buffer.from('520000000800000000', 'hex')
-  it.each<[string, (socket: Socket) => void]>([
+  it.for<[string, (socket: Socket) => void]>([
     ['it hangs up', (socket) => socket.destroy()],
     ['it announces a giant', (socket) => socket.write(Buffer.from('447fffffff', 'hex'))],
     [
@@ -139,8 +139,8 @@ describe('a server that is none does no harm:', () => {
         more()
       },
     ],
-  ])('%s', async (_, act) => {
-    if (!hasPostgres) return
+  ])('%s', async ([_, act], { skip }) => {
+    needPostgres(skip)
     const liar = createServer((socket) => {
       socket.on('error', () => undefined)
       socket.once('data', () => act(socket))

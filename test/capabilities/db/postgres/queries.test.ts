@@ -90,13 +90,13 @@ describe('query', () => {
     ])
   })
 
-  it.each([
+  it.for([
     ['too many', [1, 2]],
     ['misnamed', { other: 1 }],
     ['of no kind that crosses', [[1]]],
     ['a number', 1],
-  ])('refuses parameters that are %s', async (_, params) => {
-    if (!hasPostgres) return
+  ])('refuses parameters that are %s', async ([_, params], { skip }) => {
+    needPostgres(skip)
     const shop = await serveShop(server)
     await using gate = await openGate(shop.options)
     const sql = 'select total from orders where id = ?'

@@ -55,11 +55,11 @@ it('is left early without a trace', async ({ skip }) => {
   expect(result).toMatchObject({ status: 'done', value: 3 })
 })
 
-it.each([
+it.for([
   [{ max_rows: 8_000 }, 'LIMIT_ROWS'],
   [{ max_result_kb: 300 }, 'LIMIT_RESPONSE_SIZE'],
-] as const)('stops at %o in the middle', async (more, code) => {
-  if (!hasPostgres) return
+] as const)('stops at %o in the middle', async ([more, code], { skip }) => {
+  needPostgres(skip)
   const { result, pulls } = await tryIt(
     `let seen = 0; try { for await (const _ of ${ALL}) seen += 1 } catch (error) { return [seen > 500, error.code, error.gate] }`,
     more,

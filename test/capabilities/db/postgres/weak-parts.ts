@@ -14,7 +14,8 @@ import { createDbPowers, type DbPowers } from '../../../../src/run/db-powers.ts'
 export const withParts = (weak: Partial<LoadedParts>, dial: Dial = createDbPowers().dial): DbPowers => {
   const strong = postgresParts(dial)
   const postgres: PostgresParts = { dial, load: async () => ({ ...(await strong.load()), ...weak }) }
-  return { ...createDbPowers(), ...{ postgres } }
+  const powers = { ...createDbPowers(), postgres }
+  return powers
 }
 
 /** Whatever the statement says, it is sent. */

@@ -110,11 +110,13 @@ class Walk {
     return seen
   }
 
-  #table({ catalogname, schemaname, relname }: Fields, scope: Scope): void {
-    const isKnown = scope.has(String(relname)) || this.#named.tables.has(String(relname))
-    if (catalogname === undefined && schemaname === undefined && isKnown) return
-    const name = [catalogname, schemaname, relname].filter((one) => one !== undefined).join('.')
-    throw new Refused('name', `no table ${name} is granted`)
+  #table(fields: Fields, scope: Scope): void {
+    const names = ['catalogname', 'schemaname', 'relname'].flatMap((key) =>
+      key in fields ? [String(fields[key])] : [],
+    )
+    const [name = '', ...rest] = names
+    if (rest.length === 0 && (scope.has(name) || this.#named.tables.has(name))) return
+    throw new Refused('name', `no table ${names.join('.')} is granted`)
   }
 
   #function(names: readonly string[]): void {
