@@ -65,12 +65,7 @@ const entry = z.strictObject({
     .max(16 * 1024)
     .default(1024)
     .describe('size of one result'),
-  timeout_seconds: z
-    .number()
-    .gt(0)
-    .max(600)
-    .default(5)
-    .describe('time of one statement; then its process is killed'),
+  timeout_seconds: z.number().gt(0).max(600).default(5).describe('time of one statement; then it is stopped'),
   label: off(['null', '[]'], 'Labels of what is read.'),
 })
 

@@ -55,7 +55,10 @@ class Walk {
     RangeVar: (fields, scope) => this.#table(fields, scope),
     FuncCall: ({ funcname }) => this.#function(textsOf(funcname)),
     TypeName: ({ names }) => checkType(textsOf(names)),
-    A_Expr: ({ name }) => this.#operator(textsOf(name)),
+    A_Expr: ({ kind, name }) =>
+      kind === 'AEXPR_NULLIF' ? this.#function(['nullif']) : this.#operator(textsOf(name)),
+    CoalesceExpr: () => this.#function(['coalesce']),
+    MinMaxExpr: ({ op }) => this.#function([op === 'IS_GREATEST' ? 'greatest' : 'least']),
     SubLink: ({ operName }) => operName !== undefined && this.#operator(textsOf(operName)),
     ColumnRef: ({ fields }) => this.#column(fields as readonly Fields[]),
     A_Indirection: ({ indirection }) => this.#members(indirection as readonly Fields[]),
