@@ -17,7 +17,7 @@ const OWN_BYTES_MAX = 4 * 1024 * 1024
 /** Code of the request that cancels (PostgreSQL protocol, CancelRequest). */
 const CANCEL_CODE = 80_877_102
 
-const types = { getTypeParser: (type: number) => cellReader(type) } as pg.CustomTypesConfig
+const types: pg.CustomTypesConfig = { getTypeParser: (type: number) => cellReader(type) }
 
 /** One connection to a server, of one run. Speaks the extended protocol only, so that no text is ever more than one statement. */
 export class PostgresConnection {

@@ -41,7 +41,7 @@ describe('a server that cannot be used is a coded error, without a word of its u
     ['no url', () => 'this-is-no-url-at-all', 'CONFIG_DB_UNFIT'],
     ['a url of http', (url) => url.replace('postgres', 'http'), 'CONFIG_DB_UNFIT'],
     ['no password', (url) => url.replace(/:p-agent[^@]*/u, ''), 'CONFIG_DB_UNFIT'],
-  ])('%s', async ([_, change, code], { skip }) => {
+  ])('%s', async ([, change, code], { skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
     const url = change(urlOf(shop))
@@ -139,7 +139,7 @@ describe('a server that is none does no harm:', () => {
         more()
       },
     ],
-  ])('%s', async ([_, act], { skip }) => {
+  ])('%s', async ([, act], { skip }) => {
     needPostgres(skip)
     const liar = createServer((socket) => {
       socket.on('error', () => undefined)

@@ -52,7 +52,7 @@ describe('a role that can do more than the policy says is not used:', () => {
       (role) =>
         `CREATE SCHEMA tollgate_other; CREATE VIEW tollgate_other.x AS SELECT * FROM secrets; GRANT USAGE ON SCHEMA tollgate_other TO ${role}; GRANT SELECT ON tollgate_other.x TO ${role}`,
     ],
-  ])('%s', async ([_, change], { skip }) => {
+  ])('%s', async ([, change], { skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
     await shop.exec(change(shop.role, await schemaOf(shop)))
@@ -78,7 +78,7 @@ describe('a database that does not fit its grant is not used:', () => {
       (schema) =>
         `CREATE OR REPLACE VIEW ${schema}.customers WITH (security_barrier) AS SELECT id, name, email, ssn FROM customers`,
     ],
-  ])('%s', async ([_, change], { skip }) => {
+  ])('%s', async ([, change], { skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
     await shop.exec(change(await schemaOf(shop)))
