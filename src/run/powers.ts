@@ -1,10 +1,7 @@
 import type { Cage } from '../cage/launch.ts'
 import type { KvPort } from '../stores/ports.ts'
-<<<<<<< HEAD
 import type { Bundler } from './bundler-process.ts'
-=======
 import type { DbPowers } from './db-powers.ts'
->>>>>>> ec05000 (Begin the PostgreSQL line: gate, connection, views)
 import type { FilePowers } from './file-powers.ts'
 import type { HttpPowers } from './http-powers.ts'
 

@@ -3,9 +3,9 @@ import type { DatabaseGrant, TableGrant } from './database-grant.ts'
 import { useSentence } from './explain.ts'
 
 const TYPES = [
-  '/** Whole numbers beyond 2^53 are their digits. */\nexport type DbValue = null | string | number | Uint8Array',
+  '/** Whole numbers beyond 2^53 are their digits. */\nexport type DbValue = null | boolean | string | number | Uint8Array',
   'export type DbRow = { [column: string]: DbValue }',
-  '/** For `?` in their order, or for `:name` by name. */\nexport type DbParameters = readonly (DbValue | boolean)[] | Readonly<Record<string, DbValue | boolean>>',
+  '/** For `?` in their order, or for `:name` by name. */\nexport type DbParameters = readonly DbValue[] | Readonly<Record<string, DbValue>>',
   `export interface DbTable {
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: string; readonly masked: boolean }[]
@@ -28,7 +28,11 @@ export function declareDb(databases: readonly DatabaseGrant[]): Declaration | un
     says: ['Databases by name. One SQL statement a call.'],
     // Names of databases are identifiers.
     members: databases.map((database) => ({
-      says: [...tableSentences(database.tables), useSentence(database)],
+      says: [
+        ...(database.server === undefined ? [] : ['In the SQL of PostgreSQL.']),
+        ...tableSentences(database.tables),
+        useSentence(database),
+      ],
       code: `readonly ${database.name}: DbReads`,
     })),
     types: TYPES,

@@ -19,7 +19,7 @@ export function explainDatabase(database: DatabaseGrant): readonly string[] {
 /** What statements may use, and how far they go. */
 export function useSentence({ name, functions, rowsMax, bytesMax, timeoutMs }: DatabaseGrant): string {
   const used = functions.length === 0 ? 'no SQL function' : `the SQL functions ${functions.join(', ')}`
-  return `Statements on ${name} may use ${used}; they write nothing. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is killed after ${timeoutMs / 1000} s.`
+  return `Statements on ${name} may use ${used}; they write nothing. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is stopped after ${timeoutMs / 1000} s.`
 }
 
 function tableSentence({ name, show, mask, where }: TableGrant, database: string): string {
