@@ -14,13 +14,14 @@ export const addDbCommand = (program: Command, invocation: Invocation): void => 
   const setup = db
     .command('setup-role')
     .description(
-      'print the SQL that a policy needs on PostgreSQL: role, views and grants; with --apply, run it',
+      'print the SQL that a policy needs on PostgreSQL, or run it with --apply',
     )
     .requiredOption('--policy <file>', 'policy, YAML or JSON')
     .option('--database <name>', 'only this entry of permissions.db')
     .option('--apply', 'run it, in one transaction for each database')
     .option('--url <url>', 'as whom to run it: env:NAME, or postgres://owner:password@host/database')
     .action(acting(invocation, (options: SetupOptions) => setUp(options, invocation)))
+  withExample(db, 'tollgate db setup-role --policy policy.yaml')
   withExample(
     setup,
     'tollgate db setup-role --policy policy.yaml > role.sql',
