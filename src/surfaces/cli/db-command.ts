@@ -13,9 +13,7 @@ export const addDbCommand = (program: Command, invocation: Invocation): void => 
   const db = program.command('db').description('make databases on servers ready for a policy')
   const setup = db
     .command('setup-role')
-    .description(
-      'print the SQL that a policy needs on PostgreSQL, or run it with --apply',
-    )
+    .description('print the SQL that a policy needs on PostgreSQL, or run it with --apply')
     .requiredOption('--policy <file>', 'policy, YAML or JSON')
     .option('--database <name>', 'only this entry of permissions.db')
     .option('--apply', 'run it, in one transaction for each database')
