@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { coldRun } from './cold-run.ts'
 import { computing } from './computing.ts'
+import { fileRead } from './file-read.ts'
 import { firstResult } from './first-result.ts'
 import { hostCall } from './host-call.ts'
 import { areRivalsInstalled, installRivals } from './measure/install.ts'
@@ -18,6 +19,7 @@ import type { Aim, Contender, Question } from './question.ts'
 import { formatMarkdown, reportOf, type Answered } from './report.ts'
 import { reuse } from './reuse.ts'
 import { installedVersion } from './rivals/rival.ts'
+import { rows } from './rows.ts'
 import { stopping } from './stopping.ts'
 import { throughput } from './throughput.ts'
 import { waitingRuns } from './waiting-runs.ts'
@@ -31,6 +33,8 @@ const QUESTIONS: readonly Question[] = [
   stopping,
   firstResult,
   payload,
+  rows,
+  fileRead,
   computing,
   memory,
   neighbour,

@@ -5,7 +5,7 @@
 import type { KernelExports, Send } from './abi/inside.ts'
 import type { StubManifest } from './abi/ops.ts'
 import { WEB_GLOBAL } from './abi/web-names.ts'
-import { DB_QUERY, sweetenDb } from './capabilities/db.ts'
+import { DB_EXECUTE, DB_QUERY, sweetenDb, sweetenDbExecute } from './capabilities/db.ts'
 import { FS_SUGARS } from './capabilities/fs.ts'
 import { HTTP_OP, sweetenHttp } from './capabilities/http.ts'
 import { KV_SUGARS } from './capabilities/kv.ts'
@@ -26,6 +26,7 @@ const SUGARS = {
   __proto__: null,
   [HTTP_OP]: sweetenHttp,
   [DB_QUERY]: sweetenDb,
+  [DB_EXECUTE]: sweetenDbExecute,
   ...FS_SUGARS,
   ...KV_SUGARS,
 } as unknown as Readonly<Record<string, Sugar>>

@@ -13,4 +13,12 @@ export type { ErrorRecord, Gate } from './errors/tollgate-error.ts'
 export type { CompiledPolicy } from './policy/compiled.ts'
 export type { RunOptions, SecretAsker, SecretProvider, Tollgate, TollgateOptions } from './run/options.ts'
 export type { Powers } from './run/powers.ts'
-export type { ApprovalSummary, LogLine, RunEvent, RunResult, RunStatus, Usage } from './run/result.ts'
+export type {
+  ApprovalSummary,
+  CommitSummary,
+  LogLine,
+  RunEvent,
+  RunResult,
+  RunStatus,
+  Usage,
+} from './run/result.ts'

@@ -12,12 +12,12 @@ import {
 import type { StubTree } from '../kernel/stub.ts'
 import { streamed } from './streamed.ts'
 
-/** The op of the host that this is sugar for, in any database; its arguments are fixed by the host's db capability. */
+/** The ops of the host that this is sugar for, in any database; their arguments are fixed by the host's db capability. */
 export const DB_QUERY = 'db.*.query'
+export const DB_EXECUTE = 'db.*.execute'
 
 type Row = Readonly<Record<string, unknown>>
 type Cell = { readonly integer?: string; readonly base64?: string; readonly real?: string }
-type Wire = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
 
 /** Whole numbers beyond 2^53 stay the digits that they came as. */
 const readCell = (cell: unknown): unknown => {
@@ -34,11 +34,10 @@ const ROW_NAMES_TAKEN = ObjectPrototype as object
  * prototype. A column whose name the prototype has is defined, for an assignment would meet what is there.
  */
 const readRows = (result: unknown): Row[] => {
-  const { columns, rows } = result as Wire
+  const { columns, rows } = result as { columns: readonly string[]; rows: unknown[] }
   const taken: boolean[] = []
   for (let k = 0; k < columns.length; k += 1)
     define(taken, k, (columns[k] as string) in ROW_NAMES_TAKEN, true)
-  const read: Row[] = []
   for (let i = 0; i < rows.length; i += 1) {
     const row: Record<string, unknown> = {}
     const cells = rows[i] as readonly unknown[]
@@ -49,9 +48,10 @@ const readRows = (result: unknown): Row[] => {
       if (taken[k] === true) define(row, name, value, true)
       else row[name] = value
     }
-    define(read, i, row, true)
+    // In its own place: nothing is looked up, and nothing else is made.
+    rows[i] = row
   }
-  return read
+  return rows as Row[]
 }
 
 const writeParameter = (given: unknown): unknown => {
@@ -91,4 +91,23 @@ export const sweetenDb = (door: Door, op: string): StubTree => {
       (result) => readRows(result)[0] ?? null,
     )
   return { __proto__: null, query, get } as unknown as StubTree
+}
+
+type Written = { readonly changes: number; readonly lastInsertRowid?: unknown; readonly returned?: unknown }
+
+/** `execute` of one database: how many rows were changed, and what RETURNING gave. */
+export const sweetenDbExecute = (door: Door, op: string): StubTree => {
+  const execute = (sql: unknown, params?: unknown, options?: unknown): Promise<unknown> =>
+    door.call(
+      op,
+      () => ({ args: { __proto__: null, sql, params: writeParameters(params) }, options }),
+      (result) => {
+        const { changes, lastInsertRowid, returned } = { __proto__: null, ...(result as Written) } as Written
+        const written: Record<string, unknown> = { changes }
+        if (lastInsertRowid !== undefined) written['lastInsertRowid'] = readCell(lastInsertRowid)
+        if (returned !== undefined) written['rows'] = readRows(returned)
+        return written
+      },
+    )
+  return { __proto__: null, execute } as unknown as StubTree
 }

@@ -11,6 +11,8 @@ import {
   TypedArrayByteOffset,
   TypedArrayKind,
   Uint8ArrayClass,
+  Uint8ArrayFromBase64,
+  Uint8ArrayToBase64,
 } from './primordials.ts'
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -41,6 +43,7 @@ export const bytesOf = (value: unknown): Uint8Array | undefined => {
 
 /** Base64 with padding (RFC 4648, section 4). */
 export const encodeBase64 = (bytes: Uint8Array): string => {
+  if (Uint8ArrayToBase64 !== undefined) return Uint8ArrayToBase64(bytes)
   const length = TypedArrayByteLength(bytes)
   let text = ''
   for (let i = 0; i < length; i += 3) {
@@ -57,6 +60,13 @@ export const encodeBase64 = (bytes: Uint8Array): string => {
 /** Reads base64 as the host writes it, with padding; undefined when the text is none. */
 export const decodeBase64 = (text: string): Uint8Array | undefined => {
   if (text.length % 4 !== 0) return undefined
+  if (Uint8ArrayFromBase64 !== undefined) {
+    try {
+      return Uint8ArrayFromBase64(text)
+    } catch {
+      return undefined
+    }
+  }
   let digits = text.length
   while (digits > 0 && text.length - digits < 2 && text[digits - 1] === '=') digits -= 1
   const bytes = new Uint8ArrayClass((digits * 3) >> 2)

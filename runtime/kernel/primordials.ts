@@ -87,6 +87,17 @@ export const ErrorIsError = (Error as unknown as { isError(value: unknown): bool
 export const ErrorCaptureStackTrace = (Error as unknown as { captureStackTrace(target: object): void })
   .captureStackTrace
 
+/** Base64 by the engine itself, ten times as fast as ours; undefined on an engine without it. */
+type Base64Class = {
+  readonly fromBase64?: (text: string) => Uint8Array
+  readonly prototype: { readonly toBase64?: () => string }
+}
+const { fromBase64, prototype: base64Prototype } = Uint8Array as unknown as Base64Class
+const { toBase64 } = base64Prototype
+/** Throws for what is no base64; white space and missing padding are none of its business. */
+export const Uint8ArrayFromBase64 = fromBase64?.bind(Uint8Array)
+export const Uint8ArrayToBase64 = toBase64 && (uncurryThis(toBase64) as (bytes: Uint8Array) => string)
+
 const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype) as object
 /** The name of a typed array's class, undefined for anything else. */
 export const TypedArrayKind = uncurryGetter<string | undefined>(typedArray, Symbol.toStringTag)

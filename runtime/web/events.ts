@@ -12,8 +12,13 @@ const KEY = Symbol('made by an AbortController')
 export class AbortSignal extends EventTarget {
   #aborted = false
   #reason: unknown
-  onabort: ((event: Event) => unknown) | null = null
+  #onabort: ((this: AbortSignal, event: Event) => unknown) | null = null
+  #listens = false
   readonly #followers: ((reason: unknown) => void)[] = []
+  /** What ends with this signal, and what this signal ends with. */
+  readonly #dependents: AbortSignal[] = []
+  #sources: AbortSignal[] = []
+  #isJoined = false
 
   constructor(key?: unknown) {
     if (key !== KEY) throw new TypeError('Illegal constructor')
@@ -22,6 +27,18 @@ export class AbortSignal extends EventTarget {
 
   get aborted(): boolean {
     return this.#aborted
+  }
+
+  get onabort(): ((this: AbortSignal, event: Event) => unknown) | null {
+    return this.#onabort
+  }
+
+  /** Its turn among the listeners is that of the first time that it was set. */
+  set onabort(handler: unknown) {
+    this.#onabort = typeof handler === 'function' ? (handler as (event: Event) => unknown) : null
+    if (this.#listens) return
+    this.#listens = true
+    this.addEventListener('abort', (event) => this.#onabort?.(event))
   }
 
   get reason(): unknown {
@@ -34,13 +51,17 @@ export class AbortSignal extends EventTarget {
 
   static #end(signal: AbortSignal, reason: unknown): void {
     if (signal.#aborted) return
-    signal.#aborted = true
-    signal.#reason =
-      reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason
-    for (let i = 0; i < signal.#followers.length; i += 1) signal.#followers[i]?.(signal.#reason)
-    const event = new Event('abort')
-    signal.onabort?.(event)
-    signal.dispatchEvent(event)
+    const why = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason
+    // All of them have ended before anybody hears of it.
+    const ended = [signal, ...signal.#dependents.filter((one) => !one.#aborted)]
+    for (const one of ended) {
+      one.#aborted = true
+      one.#reason = why
+    }
+    for (const one of ended) {
+      for (let i = 0; i < one.#followers.length; i += 1) one.#followers[i]?.(why)
+      one.dispatchEvent(new Event('abort'))
+    }
   }
 
   /** For our own: ends a signal. */
@@ -70,7 +91,12 @@ export class AbortSignal extends EventTarget {
 
   static any(signals: Iterable<AbortSignal>): AbortSignal {
     const joined = new AbortSignal(KEY)
-    for (const signal of signals) followSignal(signal, (reason) => AbortSignal.#end(joined, reason))
+    const all = [...signals]
+    const over = all.find((signal) => signal.#aborted)
+    if (over !== undefined) AbortSignal.#end(joined, over.#reason)
+    else joined.#sources = [...new Set(all.flatMap((one) => (one.#isJoined ? one.#sources : one)))]
+    joined.#isJoined = true
+    for (const source of joined.#sources) source.#dependents.push(joined)
     return joined
   }
 }

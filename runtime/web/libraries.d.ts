@@ -11,5 +11,6 @@ declare module 'event-target-shim' {
   }
   export class EventTarget {
     dispatchEvent(event: Event): boolean
+    addEventListener(type: string, listener: (event: Event) => void): void
   }
 }

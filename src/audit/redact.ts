@@ -167,16 +167,34 @@ export const redactFields = <Fields extends object>(fields: Fields, redactor: Re
 /**
  * A redactor for some values. They are found raw, in hex and in base64 at any alignment, in either case, also where characters
  * are percent-encoded or escaped as in JSON, JavaScript or HTML, or where lines are broken. It cannot find what the other side
- * transformed otherwise (SOUNDNESS 21). Without values it returns what it is given.
+ * transformed otherwise (SOUNDNESS 21). Without values it returns what it is given. `current` is asked each time; where it answers
+ * with another list, that is what is looked for from then on.
  */
-export function createRedactor(redactions: readonly Redaction[]): Redactor {
+export function createRedactor(current: () => readonly Redaction[]): Redactor {
+  let redactions = current()
+  let search = searchFor(redactions)
+  const searchNow = (): Search | undefined => {
+    const latest = current()
+    if (latest !== redactions) {
+      redactions = latest
+      search = searchFor(latest)
+    }
+    return search
+  }
+  const unlessNothing =
+    (redact: (text: string, search: Search) => string) =>
+    (text: string): string => {
+      const now = searchNow()
+      return now === undefined ? text : redact(text, now)
+    }
+  return { text: unlessNothing(redactText), json: unlessNothing(redactJson) }
+}
+
+/** Undefined where there is nothing to look for. */
+function searchFor(redactions: readonly Redaction[]): Search | undefined {
   const needles = redactions.flatMap(({ name, value }) =>
     formsOf(value).map((form): Needle => ({ name, form })),
   )
-  if (needles.length === 0) return { text: (text) => text, json: (json) => json }
-  const search = { needles, looksEscaped: redactions.some(({ value }) => looksEscaped(value)) }
-  return {
-    text: (text) => redactText(text, search),
-    json: (json) => redactJson(json, search),
-  }
+  if (needles.length === 0) return undefined
+  return { needles, looksEscaped: redactions.some(({ value }) => looksEscaped(value)) }
 }

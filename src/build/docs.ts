@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { commandReference } from './docs-commands.ts'
 import { errorReference } from './docs-errors.ts'
 import { policyReference } from './docs-policy.ts'
+import { platformShare } from './docs-platform.ts'
 import { fillSections } from './docs-sections.ts'
 import { soakFigures, speedFigures } from './docs-figures.ts'
 
@@ -12,6 +13,7 @@ const standing = readFileSync(path, 'utf8')
 const generated = fillSections(standing, {
   commands: commandReference(),
   errors: errorReference(),
+  platform: platformShare(),
   policy: policyReference(),
   soak: soakFigures(),
   speed: speedFigures(),

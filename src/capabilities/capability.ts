@@ -18,6 +18,8 @@ export interface Capability {
   openDriver(grant: Grant, setting: DriverSetting): Driver
   /** What an operator can have done and looked at outside of runs; absent where a grant needs nothing of the world. */
   readonly upkeep?: Upkeep
+  /** Finishes what a host that ended left half done; called when a Tollgate is opened. Returns what the operator should know. */
+  recover?(powers: unknown): Promise<readonly string[]>
 }
 
 /** Makes the world ready for a grant, and tells where it is not. */
@@ -48,6 +50,8 @@ export type GrantEnvironment = {
   readonly unsignedSecrets?: ReadonlySet<string>
   /** Where relative paths of the policy stand; undefined: in the working folder of the host. */
   readonly baseDirectory?: string | undefined
+  /** `permissions.db_write`: whether databases may be written at all. */
+  readonly dbWrite?: boolean
   /** `prices`, in micro-dollars. */
   readonly prices: Prices
   /** Reports what is odd but not wrong; shown by check and recorded. */
@@ -138,6 +142,8 @@ export type Judgement = {
   readonly keyTtlMs?: number
   /** The effect waits for the commit of its store: nothing has happened to the world until then. */
   readonly isStaged?: true
+  /** A commit of what was asked for effect by effect: `NAME.write` in human_in_loop speaks of those, and not of it. */
+  readonly isCommitOfAsked?: true
 }
 
 /** A draw on a named meter. Held before the work, settled after it. */
@@ -202,6 +208,14 @@ export type SecretSigner =
       readonly region: string
       readonly awsApi: string
     }
+  | {
+      readonly kind: 'oauth_refresh'
+      readonly tokenUrl: string
+      readonly clientId: string
+      /** The name of another secret. */
+      readonly clientSecret: string | undefined
+      readonly scope: string | undefined
+    }
   /** For what is no header: an argument of a host tool. */
   | { readonly kind: 'none' }
 
@@ -211,6 +225,33 @@ export type ResolvedSecret = {
   readonly signer: SecretSigner
   /** Host patterns that it may leave to; undefined: wherever the grant sends it. */
   readonly hosts: readonly string[] | undefined
+  /** What it has become, where it is a refresh token. */
+  readonly tokens?: TokenHolder
+}
+
+/** What a token endpoint gave for a refresh token. */
+export type RenewedTokens = {
+  readonly accessToken: string
+  /** The refresh token of next time, where it is another. */
+  readonly refreshToken?: string
+  readonly lifetimeMs: number
+}
+
+/** An access token; `isNew`: it was got while the caller waited. */
+export type HeldToken = { readonly token: string; readonly isNew: boolean }
+
+/** The tokens that a refresh token has become in this process; the runs that hold the same one share them. */
+export interface TokenHolder {
+  /**
+   * An access token that has not expired and is not `rejected`. Where there is none, it is renewed, and everybody who asks in the
+   * meantime waits for the same one. Throws what `renew` throws.
+   */
+  get(
+    rejected: string | undefined,
+    renew: (refreshToken: string) => Promise<RenewedTokens>,
+  ): Promise<HeldToken>
+  /** Every token that it has become, for redaction; another list whenever there is another token. */
+  readonly known: readonly string[]
 }
 
 /** The I/O of one capability within one run. */

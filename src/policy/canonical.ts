@@ -1,5 +1,5 @@
 import { canonicalJson } from '../canonical/canonical-json.ts'
-import type { PolicyDocument } from './schema.ts'
+import { mayWriteDb, type PolicyDocument } from './schema.ts'
 
 /**
  * The canonical form of a parsed document: defaults filled in, what grants nothing left out, keys sorted, alerts sorted. How a
@@ -16,7 +16,10 @@ export function canonicalPolicy(document: PolicyDocument, permissions: ReadonlyM
     limits,
     prices,
     human_in_loop,
-    permissions: Object.fromEntries(permissions),
+    permissions: {
+      ...Object.fromEntries(permissions),
+      ...(permissions.has('db') && mayWriteDb(document) && { db_write: true }),
+    },
     secrets: document.secrets ?? {},
     cost_alerts: [...new Set(document.cost_alerts)].sort((a, b) => a - b),
     security: {

@@ -10,7 +10,7 @@ import { compileLimits, compilePrices } from './limits-schema.ts'
 import { parsePath } from './path.ts'
 import { copyPlainData } from './plain-data.ts'
 import { ProblemList, type PositionFinder } from './problem.ts'
-import { policySchema, type PolicyDocument } from './schema.ts'
+import { mayWriteDb, policySchema, type PolicyDocument } from './schema.ts'
 import { compileSecrets } from './secrets-schema.ts'
 
 export type CompileOptions = {
@@ -45,12 +45,15 @@ export function compilePolicy(document: unknown, options: CompileOptions): Compi
   const secrets = compileSecrets(policy.secrets, baseDirectory)
   const prices = compilePrices(policy.prices)
   const entries = grantedEntries(policy, capabilities)
-  const grants = compileGrants(
-    entries,
-    capabilities,
-    { secretHosts: hostsOf(secrets), unsignedSecrets: unsignedOf(secrets), baseDirectory, prices, warn },
-    problems,
-  )
+  const environment: GrantEnvironment = {
+    secretHosts: hostsOf(secrets),
+    unsignedSecrets: unsignedOf(secrets),
+    baseDirectory,
+    dbWrite: mayWriteDb(policy),
+    prices,
+    warn,
+  }
+  const grants = compileGrants(entries, capabilities, environment, problems)
   const matchers = compileHumanInLoop(policy.human_in_loop, { grants, problems, warn })
   problems.throwIfAny()
 

@@ -146,6 +146,8 @@ const sentAs = ({ signer }: SecretDeclaration): string => {
       return `header ${signer.name}`
     case 'aws_v4':
       return `AWS signature by the key ${signer.accessKeyId} for ${signer.awsApi} in ${signer.region}`
+    case 'oauth_refresh':
+      return `Authorization: Bearer, an access token from ${new URL(signer.tokenUrl).host} for the client ${signer.clientId}`
     case 'none':
       return ''
   }

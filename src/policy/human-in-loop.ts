@@ -42,8 +42,9 @@ function compileEntry(entry: string, index: number, known: KnownActions): Matche
   const [, capability, group] = GROUP.exec(action) ?? []
   if (capability !== undefined && group !== undefined) {
     matchers.push(
-      ({ op, effect }) =>
-        op.startsWith(`${capability}.`) && (group === '*' || effectFallsUnder(effect, group)),
+      ({ op, effect, isCommitOfAsked }) =>
+        op.startsWith(`${capability}.`) &&
+        (group === '*' || (effectFallsUnder(effect, group) && isCommitOfAsked !== true)),
     )
     found ||= known.grants.has(capability)
   }

@@ -35,7 +35,6 @@ export const notBuiltMessage = (message: string): string | undefined =>
 
 /** Entries under `permissions` whose capability is not built, with the values that grant nothing. */
 export const PERMISSIONS_NOT_BUILT: Readonly<Record<string, ReturnType<typeof off>>> = {
-  db_write: off([false, null], 'Whether db entries may write; false wins over every write grant.'),
   code_exec: off([false, null], 'Whether the tool may run code of its own.'),
   mcp: off([null, '{}'], 'Servers of the Model Context Protocol.'),
 }

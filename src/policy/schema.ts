@@ -65,7 +65,16 @@ const permissionsSchema = (capabilities: readonly Capability[]) => {
     const what = schema.description ?? `What the tool may do over ${name}; absent or null: nothing.`
     return [name, schema.nullable().optional().describe(what)] as const
   })
-  return z.strictObject({ ...PERMISSIONS_NOT_BUILT, ...Object.fromEntries(granted) })
+  const dbWrite = z
+    .boolean()
+    .nullable()
+    .optional()
+    .describe('Whether db entries may write; false, the default, wins over every write grant.')
+  return z.strictObject({
+    ...PERMISSIONS_NOT_BUILT,
+    db_write: dbWrite,
+    ...Object.fromEntries(granted),
+  })
 }
 
 /**
@@ -103,3 +112,7 @@ export const policySchema = (capabilities: readonly Capability[]) =>
   })
 
 export type PolicyDocument = z.output<ReturnType<typeof policySchema>>
+
+/** Whether databases may be written at all. */
+export const mayWriteDb = ({ permissions }: PolicyDocument): boolean =>
+  (permissions as { db_write?: unknown } | null)?.db_write === true

@@ -1,9 +1,11 @@
 import { mediate } from '../broker/broker.ts'
+import { receiptScopeOf } from '../broker/gates/recall.ts'
 import type { BrokerRun } from '../broker/call.ts'
 import type { Commit } from '../capabilities/capability.ts'
 import { asTollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import { grantedOps } from './granted-ops.ts'
 import type { RunDrivers } from './run-drivers.ts'
+import type { CommitSummary } from './result.ts'
 import { failedBy, type Ending } from './run-ending.ts'
 
 /** What is known of the stores of a run after its commits. `ending`: why the run failed all the same. */
@@ -13,7 +15,12 @@ export type CommitOutcome = {
   /** Stores that were not. */
   readonly left: number
   readonly ending?: Ending
+  /** Each that was tried. */
+  readonly commits?: readonly CommitSummary[]
 }
+
+/** The tool did not succeed. */
+export const NOTHING_COMMITTED: CommitOutcome = { done: 0, left: 1 }
 
 type CommitSetting = {
   readonly drivers: RunDrivers
@@ -24,7 +31,7 @@ type CommitSetting = {
   readonly signal: AbortSignal | undefined
 }
 
-/** The gates at which a commit is refused before anything of it happened; past them, nobody knows. */
+/** The gates at which a commit is refused before anything of it happened; past them, its receipt knows. */
 const BEFORE_IT_BEGAN = new Set(['decode', 'replay', 'authorize', 'recall', 'reserve', 'approve', 'intend'])
 
 const isCancelled = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
@@ -36,32 +43,39 @@ const NEVER = new AbortController().signal
  */
 export async function commitStaged(setting: CommitSetting): Promise<CommitOutcome> {
   const { drivers, broker, lastSeq, signal } = setting
-  let commits: readonly Commit[]
+  let staged: readonly Commit[]
   try {
-    commits = drivers.staged()
+    staged = drivers.staged()
   } catch (error) {
     return { done: 0, left: 1, ending: failedBy(asTollgateError(error)) }
   }
-  for (const [index, commit] of commits.entries()) {
-    const left = commits.length - index
-    if (isCancelled(signal)) return { done: index, left, ending: { kind: 'cancelled' } }
-    const refusal = await performCommit(commit, lastSeq + 1 + index, broker, signal ?? NEVER)
+  const commits: CommitSummary[] = []
+  for (const [index, commit] of staged.entries()) {
+    const left = staged.length - index
+    if (isCancelled(signal)) return { done: index, left, ending: { kind: 'cancelled' }, commits }
+    const call = { ...commit, key: undefined, seq: lastSeq + 1 + index }
+    const { subject, refusal } = await performCommit(call, broker, signal ?? NEVER)
+    const isUncertain =
+      refusal !== undefined &&
+      !BEFORE_IT_BEGAN.has(refusal.gate ?? '') &&
+      broker.receipts.get(receiptScopeOf(call, broker))?.state !== 'failed'
+    const state = refusal === undefined ? 'done' : isUncertain ? 'uncertain' : 'refused'
+    commits.push({ op: commit.op, subject, state })
     if (refusal === undefined) continue
-    const isUncertain = !BEFORE_IT_BEGAN.has(refusal.gate ?? '')
     const ending: Ending =
       isCancelled(signal) && !isUncertain ? { kind: 'cancelled' } : { kind: 'failed', error: refusal }
-    return { done: isUncertain ? index + 1 : index, left, ending }
+    return { done: isUncertain ? index + 1 : index, left, ending, commits }
   }
-  return { done: commits.length, left: 0 }
+  return { done: staged.length, left: 0, commits }
 }
 
-/** One commit through the broker; its refusal, if it was refused. */
+/** One commit through the broker: what it was, and its refusal, if it was refused. */
 async function performCommit(
-  { op, args }: Commit,
-  seq: number,
+  { op, args, seq, key }: Commit & { seq: number; key: undefined },
   broker: BrokerRun,
   signal: AbortSignal,
-): Promise<ErrorRecord | undefined> {
+): Promise<{ subject: string; refusal: ErrorRecord | undefined }> {
+  let subject = op
   let refusal: ErrorRecord | undefined
   const refused = (error: ErrorRecord): void => void (refusal ??= error)
   const ofHost: BrokerRun = {
@@ -71,9 +85,13 @@ async function performCommit(
     deliver: () => undefined,
     refused: (_, error) => refused(error),
     end: refused,
+    emit(event) {
+      if (event.kind === 'call' && event.subject !== undefined) subject = event.subject
+      broker.emit(event)
+    },
   }
-  await mediate({ seq, op, args: JSON.stringify(args), key: undefined, isCommit: true }, ofHost)
-  return refusal
+  await mediate({ seq, op, args: JSON.stringify(args), key, isCommit: true }, ofHost)
+  return { subject, refusal }
 }
 
 /**

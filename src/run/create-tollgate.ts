@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { TIERS } from '../cage/tiers.ts'
 import { assembleTollgate } from './assemble.ts'
 import type { Tollgate, TollgateOptions } from './options.ts'
-import { openParts } from './parts.ts'
+import { openParts, type TollgateParts } from './parts.ts'
+import { powersOf } from './powers.ts'
 import { mustParse } from './prepare.ts'
 
 const callback = z.custom<(...args: never[]) => unknown>(
@@ -33,5 +34,15 @@ const optionsSchema = z.strictObject({
  */
 export async function createTollgate(options: TollgateOptions = {}): Promise<Tollgate> {
   mustParse(optionsSchema, options, 'createTollgate()')
-  return assembleTollgate(openParts(options))
+  const parts = openParts(options)
+  await recover(parts)
+  return assembleTollgate(parts)
+}
+
+/** What an ended host left half done is finished before anything else; what cannot be finished yet is told, and tried again later. */
+async function recover({ setting: { capabilities, powers } }: TollgateParts): Promise<void> {
+  for (const capability of capabilities.values()) {
+    const remarks = (await capability.recover?.(powersOf(powers, capability.name))) ?? []
+    for (const remark of remarks) process.emitWarning(remark, 'TollgateWarning')
+  }
 }

@@ -11,6 +11,7 @@ import {
   mkdirSync,
   openSync,
   read,
+  readlinkSync,
   renameSync,
   rmdirSync,
   unlinkSync,
@@ -94,12 +95,16 @@ export const createFilePowers = () =>
       mkdirSync(beneath(at, name), 0o700)
     },
     rename: (at: number, from: string, to: string): void => renameSync(beneath(at, from), beneath(at, to)),
+    /** Replaces what stands there. */
+    move: (at: number, from: string, toAt: number, to: string): void =>
+      renameSync(beneath(at, from), beneath(toAt, to)),
     link: (at: number, from: string, toAt: number, to: string): void =>
       linkSync(beneath(at, from), beneath(toAt, to)),
     unlink: (at: number, name: string): void => unlinkSync(beneath(at, name)),
     removeFolder: (at: number, name: string): void => rmdirSync(beneath(at, name)),
     sync: (at: number): Promise<void> => syncDescriptor(at),
     close: (descriptor: number): void => closeSync(descriptor),
+    placeOf: (at: number): string => readlinkSync(`/proc/self/fd/${at}`),
     randomName: (): string => randomBytes(16).toString('hex'),
   })
 

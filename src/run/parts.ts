@@ -23,6 +23,7 @@ import type { PreparedRun, PrepareSetting } from './prepare.ts'
 import type { RunEvent } from './result.ts'
 import type { RunSetting } from './run-setting.ts'
 import { TaskLedgers } from './task-ledgers.ts'
+import { TokenHolders } from './token-holders.ts'
 
 /** Everything that a Tollgate is made of; whoever puts one together by hand may replace single parts. */
 export type TollgateParts = {
@@ -40,7 +41,7 @@ const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 **
 const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Powers => ({
   http: given.http ?? createHttpPowers(),
   db: given.db ?? createDbPowers(),
-  filesystem: given.filesystem ?? createFilePowers(),
+  filesystem: { commits: store.fileCommits, ...(given.filesystem ?? createFilePowers()) },
   kv: given.kv ?? store.kv,
   bundler: given.bundler ?? createBundler(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
@@ -119,6 +120,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
     capabilityNames: capabilities.map(({ name, guestName = name }) => guestName),
     env: powers.env,
     provideSecret: options.secrets,
+    holders: new TokenHolders(() => performance.now()),
     approve: options.approve,
     bundler: powers.bundler,
   }

@@ -1,5 +1,5 @@
 import type { Cage } from '../cage/launch.ts'
-import type { KvPort } from '../stores/ports.ts'
+import type { FileCommitPort, KvPort } from '../stores/ports.ts'
 import type { Bundler } from './bundler-process.ts'
 import type { DbPowers } from './db-powers.ts'
 import type { FilePowers } from './file-powers.ts'
@@ -9,7 +9,8 @@ import type { HttpPowers } from './http-powers.ts'
 export type Powers = {
   readonly http: HttpPowers
   readonly db: DbPowers
-  readonly filesystem: FilePowers
+  /** `commits`: where the redo log is kept; default: in the state. */
+  readonly filesystem: FilePowers & { readonly commits?: FileCommitPort }
   readonly kv: KvPort
   readonly bundler: Bundler
   /** Starts the process of a cage; `isStrict`: one that makes no machine code from guest code. */
@@ -19,3 +20,7 @@ export type Powers = {
   /** Environment variables that secrets may name. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
+
+/** The powers of one capability; undefined where it has none. */
+export const powersOf = (powers: Powers, capability: string): unknown =>
+  Object.hasOwn(powers, capability) ? powers[capability as 'http'] : undefined

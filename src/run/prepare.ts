@@ -16,6 +16,7 @@ import type { Bundler } from './bundler-process.ts'
 import type { Program, ToolSource } from './program.ts'
 import type { RunEvent } from './result.ts'
 import { resolveSecrets } from './secrets.ts'
+import type { TokenHolders } from './token-holders.ts'
 
 /** A run whose options were judged: everything that can be wrong on the embedder's side is not. */
 export type PreparedRun = {
@@ -118,6 +119,7 @@ export type PrepareSetting = {
   readonly capabilityNames: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly provideSecret?: SecretProvider | undefined
+  readonly holders: TokenHolders
   readonly approve: ApproveCallback | undefined
   readonly bundler: Bundler
 }

@@ -15,6 +15,8 @@ export type RunResult = {
   error?: ErrorRecord & { /** The tool's own stack, its own lines only. */ stack?: string }
   usage: Usage
   approvals: ApprovalSummary[]
+  /** The stores that the run had staged effects for, in the order in which they were to be committed; absent where there was none. */
+  commits?: CommitSummary[]
   /** Provenance marks that the run joined. */
   labels: string[]
   /** How the cage was confined; see `tollgate doctor`. */
@@ -53,6 +55,8 @@ export type ApprovalSummary = {
   by?: string
   reason?: string
 }
+/** A commit that was tried. `refused`: nothing of it happened; `uncertain`: it may have, see the error. */
+export type CommitSummary = { op: string; subject: string; state: 'done' | 'refused' | 'uncertain' }
 export type LogLine = { level: LogLevel; text: string }
 
 /** What `onEvent` receives while a run goes on. */

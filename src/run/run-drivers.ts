@@ -1,7 +1,7 @@
 import type { Capability, Commit, Driver, DriverSetting } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
-import type { Powers } from './powers.ts'
+import { powersOf, type Powers } from './powers.ts'
 
 /** The drivers of one run: each opened at the first call that needs it, with its own powers and nothing else. */
 export class RunDrivers {
@@ -32,7 +32,7 @@ export class RunDrivers {
       throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${name}.`)
     const driver = capability.openDriver(grant, {
       ...this.#setting,
-      powers: Object.hasOwn(this.#powers, name) ? this.#powers[name as 'http'] : undefined,
+      powers: powersOf(this.#powers, name),
     })
     this.#opened.set(name, driver)
     return driver

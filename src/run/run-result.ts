@@ -4,7 +4,7 @@ import type { Redactor } from '../audit/redact.ts'
 import type { CompiledPolicy, Limits } from '../policy/compiled.ts'
 import type { WatchTotals } from './limits-watch.ts'
 import type { Ending } from './run-ending.ts'
-import type { ApprovalSummary, LogLine, RunResult, Usage } from './result.ts'
+import type { ApprovalSummary, CommitSummary, LogLine, RunResult, Usage } from './result.ts'
 
 /** What was gathered while a run went on. */
 export type RunFacts = {
@@ -16,6 +16,7 @@ export type RunFacts = {
   readonly usage: UsageMeter
   readonly totals: WatchTotals
   readonly approvals: readonly ApprovalSummary[]
+  readonly commits: readonly CommitSummary[]
   readonly logs: readonly LogLine[]
   readonly costAlerts: readonly number[]
 }
@@ -70,13 +71,14 @@ function outcomeOf(ending: Ending, redactor: Redactor): Outcome {
 
 /** Puts the result of a run together; every secret of the run is taken out of what the guest says. */
 export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor): RunResult {
-  const { runId, task, tier, policy, toolDigest, approvals, logs, costAlerts } = facts
+  const { runId, task, tier, policy, toolDigest, approvals, commits, logs, costAlerts } = facts
   return {
     runId,
     task,
     ...outcomeOf(ending, redactor),
     usage: usageOf(facts),
     approvals: [...approvals],
+    ...(commits.length > 0 && { commits: [...commits] }),
     labels: [],
     tier,
     policyDigest: policy.digest,

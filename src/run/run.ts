@@ -9,13 +9,13 @@ import { sha256 } from '../digest/sha256.ts'
 import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import { Attempt, type AttemptHandlers } from './attempt.ts'
-import { commitStaged, settleStaged } from './commit.ts'
+import { commitStaged, NOTHING_COMMITTED, settleStaged } from './commit.ts'
 import type { CageLease } from './cage-pool.ts'
 import type { CageLoss, SlotEnd } from './hosted-cage.ts'
 import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
 import { locateOf } from './program.ts'
-import type { RunEvent, RunResult } from './result.ts'
+import type { CommitSummary, RunEvent, RunResult } from './result.ts'
 import { openBrokerRun, type BrokerParts } from './run-broker.ts'
 import { RunDrivers } from './run-drivers.ts'
 import { newRunId } from './run-id.ts'
@@ -61,6 +61,7 @@ export class Run {
   /** What earlier attempts used. */
   #spent = NO_TOTALS
   #humansAsked = 0
+  #commits: readonly CommitSummary[] = []
   /** The first record is in the store. */
   #isStartKept = false
   #isOver = false
@@ -147,8 +148,9 @@ export class Run {
   async #closeStores(ending: Ending, { broker, lastSeq }: Attempt): Promise<Ending> {
     const { signal } = this.#prepared
     const commit = { drivers: this.#drivers, broker, lastSeq, signal }
-    const outcome = ending.kind === 'value' ? await commitStaged(commit) : ({ done: 0, left: 1 } as const)
+    const outcome = ending.kind === 'value' ? await commitStaged(commit) : NOTHING_COMMITTED
     settleStaged(broker, outcome)
+    this.#commits = outcome.commits ?? []
     return outcome.ending ?? ending
   }
 
@@ -374,6 +376,7 @@ export class Run {
       usage: this.#usage,
       totals,
       approvals: this.#reports.approvals,
+      commits: this.#commits,
       logs: this.#logs.lines,
       costAlerts: this.#reports.costAlerts,
     }

@@ -5,6 +5,7 @@ import type { ResolvedSecret } from '../capabilities/capability.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy, SecretDeclaration } from '../policy/compiled.ts'
 import type { SecretProvider } from './options.ts'
+import type { TokenHolders } from './token-holders.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** Where values come from. */
@@ -13,6 +14,8 @@ export type SecretSources = {
   readonly provideSecret?: SecretProvider | undefined
   /** How long the provider may take, in milliseconds. */
   readonly providerMsMax?: number
+  /** What refresh tokens have become. */
+  readonly holders: TokenHolders
 }
 
 /** The run that asks. */
@@ -97,7 +100,8 @@ async function resolveOne(
     source.kind === 'provider'
       ? await askProvider(name, source.key, sources, asker)
       : readLocal(name, source, sources.env)
-  return Object.freeze({ name, value: checked(name, value), signer, hosts })
+  const tokens = signer.kind === 'oauth_refresh' ? sources.holders.of(signer, value) : undefined
+  return Object.freeze({ name, value: checked(name, value), signer, hosts, ...(tokens && { tokens }) })
 }
 
 /**
@@ -151,11 +155,34 @@ function seenAs({ value, signer }: ResolvedSecret): string | undefined {
   return token !== undefined && token.length >= SECRET_SIZE_MIN ? token : undefined
 }
 
-/** Everything that must not appear anywhere: each value, and what a server may hand back for it. */
-export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
+/** What a server may see of all secrets: each value, and what is made of it. */
+function seenOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
   return [...secrets.values()].flatMap((secret) =>
     [secret.value, seenAs(secret)].flatMap((value) =>
       value === undefined ? [] : { name: secret.name, value },
     ),
   )
+}
+
+/**
+ * Everything that must not appear anywhere: each value, and what a server may hand back for it. To be asked again, for a refresh
+ * token becomes others while runs go on, of this run or of another that shares it: then the answer is another list.
+ */
+export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): () => readonly Redaction[] {
+  const fixed = seenOf(secrets)
+  const renewable = [...secrets.values()].flatMap(({ name, tokens }) => (tokens ? [{ name, tokens }] : []))
+  if (renewable.length === 0) return () => fixed
+  let seen: readonly (readonly string[])[] = []
+  let all = fixed
+  return () => {
+    const known = renewable.map(({ tokens }) => tokens.known)
+    if (known.some((values, index) => values !== seen[index])) {
+      seen = known
+      all = [
+        ...fixed,
+        ...renewable.flatMap(({ name, tokens }) => tokens.known.map((value) => ({ name, value }))),
+      ]
+    }
+    return all
+  }
 }

@@ -4,6 +4,7 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import { createDbPowers } from './db-powers.ts'
 import { resolveSecrets } from './secrets.ts'
+import { TokenHolders } from './token-holders.ts'
 
 /** The powers of those capabilities that have something to keep up. */
 const powersOf = (name: string): unknown => (name === 'db' ? createDbPowers() : undefined)
@@ -36,7 +37,11 @@ export async function inspectPolicy(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly UpkeepFinding[]> {
   const asker = { principal: 'local', task: undefined, signal: undefined }
-  const secrets = await resolveSecrets(policy, { env }, asker)
+  const secrets = await resolveSecrets(
+    policy,
+    { env, holders: new TokenHolders(() => performance.now()) },
+    asker,
+  )
   const all = [...policy.grants].map(
     async ([name, grant]) =>
       (await upkeepOf(name)?.inspect(grant, { secrets, powers: powersOf(name) })) ?? [],

@@ -9,6 +9,7 @@ export interface Store {
   readonly receipts: ReceiptPort
   readonly tasks: TaskPort
   readonly kv: KvPort
+  readonly fileCommits: FileCommitPort
   /** Runs `work`, which only reads: all its readings are of one moment. */
   snapshot<T>(work: () => T): T
   close(): void
@@ -157,4 +158,31 @@ export interface KvPort {
   delete(principal: string, key: string): boolean
   /** Keys that begin with `prefix` and come after `after` in the order of their UTF-8 bytes. */
   list(principal: string, prefix: string, after: string, limit: number): readonly string[]
+}
+
+/** A commit of files that has begun. Until it is decided nothing happened, from then on all of it does. */
+export type FileCommit = {
+  readonly id: string
+  readonly state: 'prepared' | 'decided'
+  /** What the capability needs to finish it, or to clear away what was prepared. */
+  readonly manifest: string
+}
+
+/** `conflict`: all of it but what somebody else had changed after it was decided. */
+export type FileCommitFate = 'done' | 'undone' | 'conflict'
+
+/** The redo log of files: what tells after a crash whether a commit happened. */
+export interface FileCommitPort {
+  /** Keeps every other committer of this state out, also those of other processes, until it is released or the process ends. Undefined: one is at work. */
+  lock(): (() => void) | undefined
+  unfinished(): readonly FileCommit[]
+  /** Kept. */
+  prepare(id: string, manifest: string): void
+  /** The switch: synced. */
+  decide(id: string): void
+  settle(id: string, fate: FileCommitFate): void
+  /** Of all whose id begins so: what became of them. */
+  fates(
+    prefix: string,
+  ): readonly { readonly id: string; readonly state: FileCommit['state'] | FileCommitFate }[]
 }

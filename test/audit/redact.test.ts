@@ -4,7 +4,7 @@ import { createRedactor, redactFields } from '../../src/audit/redact.ts'
 
 const MARK = '[redacted:key]'
 
-const redactorOf = (value: string) => createRedactor([{ name: 'key', value }])
+const redactorOf = (value: string) => createRedactor(() => [{ name: 'key', value }])
 
 const odd = fc.string({
   maxLength: 4,
@@ -118,7 +118,7 @@ describe('text', () => {
   })
 
   it('names the secret, and leaves nothing standing of two that overlap', () => {
-    const redactor = createRedactor([
+    const redactor = createRedactor(() => [
       { name: 'first', value: 'abcdefgh' },
       { name: 'second', value: 'efgh-and-a-long-tail' },
     ])
@@ -205,7 +205,7 @@ describe('JSON', () => {
 
 it('no text takes longer than its length: two megabytes of each are done', () => {
   const secret = 'sk-live/"4f9a+1c7b"'
-  const redactor = createRedactor([
+  const redactor = createRedactor(() => [
     { name: 'key', value: secret },
     { name: 'other', value: 'a'.repeat(40) },
   ])
@@ -232,7 +232,7 @@ it('no text takes longer than its length: two megabytes of each are done', () =>
 })
 
 it('a redactor without secrets returns what it is given, and a flat record keeps what is no text', () => {
-  const none = createRedactor([])
+  const none = createRedactor(() => [])
   expect(none.text('a')).toBe('a')
   expect(none.json('{"a":1}')).toBe('{"a":1}')
   const fields = { message: 'sent tollgate-Secret-4711', seq: 4, ok: true }

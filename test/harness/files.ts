@@ -1,5 +1,5 @@
 /** A guest that makes one call on `fs` after another and tells what came of each; and folders of the host for it. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { RunResult, Tollgate } from '../../src/index.ts'
@@ -64,3 +64,15 @@ export function openFolder(files: Readonly<Record<string, string | Uint8Array>> 
   }
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
+
+/** Everything below a folder: files with their texts, folders with a slash at the end. */
+export const treeOf = (folder: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .map((entry): [string, string] => {
+        const path = join(entry.parentPath, entry.name)
+        const name = path.slice(folder.length + 1)
+        return entry.isDirectory() ? [`${name}/`, ''] : [name, readFileSync(path, 'utf8')]
+      })
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  )

@@ -16,7 +16,7 @@ const open = (): { journal: Journal; rows: EventRow[] } => {
     drain: () => undefined as never,
     failure: undefined,
   }
-  const redactor = createRedactor([{ name: 'company', value: SECRET }])
+  const redactor = createRedactor(() => [{ name: 'company', value: SECRET }])
   return { rows, journal: openJournal({ runId: 'run_1', buffer, redactor, now: () => 1_700_000_000_000 }) }
 }
 

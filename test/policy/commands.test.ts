@@ -185,7 +185,13 @@ describe('tollgate explain', () => {
   test('says what is granted, what is not, and the worst case, no line wider than the terminal', async () => {
     const { exit, text } = await tollgate('explain', rich, '--tools', tools)
     expect(exit).toBe(0)
-    for (const part of ['support-agent', 'What the tool may do', 'No files', 'The worst case', 'Warnings']) {
+    for (const part of [
+      'support-agent',
+      'What the tool may do',
+      'No MCP servers',
+      'The worst case',
+      'Warnings',
+    ]) {
       expect(text).toContain(part)
     }
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)

@@ -65,6 +65,11 @@ export const battery: readonly Request[] = [
   { op: 'tools.delete_record', args: { id: '1' } },
   { op: 'tools.other', args: {} },
   { op: 'db.query', args: {} },
+  { op: 'db.shop.query', args: { sql: 'select 1' } },
+  { op: 'db.shop.execute', args: { sql: 'insert into orders values (1)' } },
+  { op: 'db.shop.execute', args: { sql: 'update orders set total = 0' } },
+  { op: 'db.shop.execute', args: { sql: 'delete from lines' } },
+  { op: 'db.shop.execute', args: { sql: 'replace into orders values (1)' } },
 ]
 
 // Positions of entries change when one is deleted; what is left is the same entry.

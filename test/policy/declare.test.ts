@@ -77,8 +77,11 @@ describe('a tool that is checked against the declaration', () => {
     [
       'the rich policy',
       richText,
-      ['http, db, kv, tools,', 'fs, // refused'],
+      ['http, db, fs, kv, tools,', 'mcp, // refused'],
       [
+        "const note: string = await fs.readText('/in/a.csv')",
+        "await fs.write('/out/a.md', note)",
+        "await fs.write('/in/a.csv', note) // refused",
         "await http.post('https://notes.company.com/', { text: 'x' }, { idempotencyKey: 'a', headers: { 'X-A': 'b' } })",
         "await http.delete('https://files.company.com/drop/1')",
         "await http.request({ method: 'PUT', url: 'https://files.company.com/drop/1', body: new Uint8Array(3) })",
@@ -91,7 +94,8 @@ describe('a tool that is checked against the declaration', () => {
         'const rows = await db.shop.query("select 1 where ? is null", [null, true, 2, "x", new Uint8Array(1)])',
         'const [table] = await db.shop.schema()',
         'await db.crm.query("select 1") // refused',
-        'await db.shop.execute("delete from orders") // refused',
+        'await db.shop.commit() // refused',
+        'await db.shop.execute("delete from orders where id = ?", [1], { idempotencyKey: "k" })',
         'await db.shop.query("select ?", [{}]) // refused',
         "await kv.put('a', { b: 1 })",
         "const { b } = await kv.get('a')",
@@ -170,9 +174,9 @@ describe('a tool that is checked against the declaration', () => {
   })
 
   test.for<[string, string[]]>([
-    ['const tool: Tool = async (input, { | }) => 1', ['db', 'http', 'kv', 'tools']],
+    ['const tool: Tool = async (input, { | }) => 1', ['db', 'fs', 'http', 'kv', 'tools']],
     ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'put']],
-    ['const tool: Tool = async (input, { db }) => db.shop.|', ['get', 'query', 'schema']],
+    ['const tool: Tool = async (input, { db }) => db.shop.|', ['execute', 'get', 'query', 'schema']],
     [
       "const tool: Tool = async (input, { tools }) => tools.send_email({ to: 'a', text: 'b', | })",
       ['priority'],

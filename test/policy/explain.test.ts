@@ -117,6 +117,13 @@ describe('the explanation of a policy', () => {
         sentAs: 'Authorization: Bearer',
         hosts: ['api.company.com', '*.api.company.com'],
       },
+      {
+        name: 'crm',
+        from: 'env:CRM_REFRESH_TOKEN',
+        sentAs: 'Authorization: Bearer, an access token from auth.company.com for the client support',
+        hosts: ['crm.company.com'],
+      },
+      { name: 'crm_client', from: 'env:CRM_CLIENT_SECRET', sentAs: '', hosts: undefined },
     ])
     expect(JSON.stringify(explanation)).not.toContain(value)
   })

@@ -34,7 +34,7 @@ describe('the JSON Schema of policies', () => {
   test('refuses a misspelt key at every level', () => {
     const keys = pathsOf(richDocument()).filter((path) => typeof path.at(-1) === 'string')
     // Names of tools, arguments, databases, tables and secrets are free as far as a schema can tell.
-    const free = /^permissions\.(?:tools|db)\.\w+$|\.(?:args|read)\.\w+$|^secrets\.\w+$/
+    const free = /^permissions\.(?:tools|db)\.\w+$|\.(?:args|read|write)\.\w+$|^secrets\.\w+$/
     const passed = keys
       .filter((path) => !free.test(path.join('.')))
       .filter((path) => {
@@ -48,7 +48,7 @@ describe('the JSON Schema of policies', () => {
   test('refuses what is not built and what is out of range', () => {
     const wrong: [string, Value][] = [
       ['permissions.code_exec', true],
-      ['permissions.db_write', true],
+      ['permissions.db_write', 'true'],
       ['limits.max_tool_calls', -1],
       ['limits.max_tool_calls', '20'],
       ['limits.max_cost_usd', null],
@@ -73,7 +73,7 @@ describe('the reference of the README', () => {
         .join('.')
         .replaceAll('.[]', '[]')
         .replace(/^(permissions\.tools|permissions\.db|secrets)\.\w+/, '$1.NAME')
-        .replace(/\.(args|read)\.\w+/, '.$1.NAME')
+        .replace(/\.(args|read|write)\.\w+/, '.$1.NAME')
     const keys = pathsOf(richDocument()).filter((path) => typeof path.at(-1) === 'string')
     const missing = [...new Set(keys.map(named))].filter(
       (key) => !key.endsWith('NAME') && !reference.includes(`\`${key}\``),

@@ -16,7 +16,7 @@ const slips = (key: string): string[] => {
 
 /** Names that the author of the policy chooses; nothing else in it says what they should be. */
 const isFreeName = (path: Path): boolean =>
-  /^secrets\.\w+$|^permissions\.db\.\w+$|^permissions\.db\.\w+\.read\.\w+$/.test(path.join('.'))
+  /^secrets\.\w+$|^permissions\.db\.\w+$|^permissions\.db\.\w+\.(?:read|write)\.\w+$/.test(path.join('.'))
 
 const document = richDocument()
 const keys = pathsOf(document).filter((path) => typeof path.at(-1) === 'string')

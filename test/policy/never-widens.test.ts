@@ -107,10 +107,13 @@ describe('deleting what grants', () => {
       const after = compileWithout(rich, [path])
       return after !== undefined && allowed(after).length === before
     })
-    // 10.1.0.0/16 and *.api.company.com are reached by no request of the battery, and addresses are for the driver to judge.
+    // 10.1.0.0/16 and *.api.company.com are reached by no request of the battery, and addresses are for the driver to judge; no
+    // entry names crm.
     expect(idle.map((path) => path.join('.'))).toEqual([
       'permissions.http.private_networks.1',
       'secrets.company_api.hosts.1',
+      'secrets.crm',
+      'secrets.crm.hosts.0',
     ])
   })
 

@@ -92,19 +92,18 @@ describe('the problems of a policy', () => {
 })
 
 const SHOP = { engine: 'sqlite', file: './shop.db' }
+const CRM = { engine: 'postgres', url: 'secret:crm_url', role: 'agent_ro', read: { accounts: ['id'] } }
 
 /** Each key that is not built, the values that say so, and some that would ask for what is not there. */
 const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>> = {
   'permissions.db': {
     accepts: [null, {}, { shop: SHOP }, { shop: { ...SHOP, write: {}, label: [], transaction: 'run' } }],
     refuses: [
-      { shop: { ...SHOP, write: { orders: ['insert'] } } },
-      { shop: { ...SHOP, transaction: 'statement' } },
+      { crm: { ...CRM, write: { accounts: ['insert'] } } },
       { shop: { ...SHOP, label: ['secret:crm'] } },
       { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
     ],
   },
-  'permissions.db_write': { accepts: [false, null], refuses: [true, 'true'] },
   'permissions.code_exec': { accepts: [false, null], refuses: [true, { max_children: 4 }, 'no'] },
   'permissions.mcp': { accepts: [null, {}], refuses: [{ github: {} }, []] },
   budgets: { accepts: [null, []], refuses: [[{ scope: 'principal' }], {}] },
@@ -120,7 +119,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
   'output.on_classifier_error': { accepts: [null], refuses: ['deny'] },
   'security.require_deployment': { accepts: [null, false], refuses: [true] },
   'security.accepts_code': { accepts: [null, true], refuses: [false] },
-  'secrets.company_api.oauth_refresh': { accepts: [null], refuses: [{}] },
 }
 
 const codesWith = (path: string, value: Value): string[] => {

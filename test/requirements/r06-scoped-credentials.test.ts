@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ask, httpPolicy, verdicts } from '../harness/asking.ts'
 import { openGate } from '../harness/gate.ts'
 import { openSite, type Site } from '../harness/site.ts'
+import { openTokenSite, TOKEN_ENV, tokenPolicy } from '../harness/token-site.ts'
 
 const KEY = 'company-key-4f9a1c7be2d84c50'
 
@@ -61,5 +62,15 @@ describe('an API credential', () => {
     await expect(gate.run({ code: '', policy: policyOf(site) })).rejects.toMatchObject({
       code: 'CONFIG_SECRET_MISSING',
     })
+  })
+
+  it('that is a refresh token goes to its token endpoint alone, and the host gets what came of it', async () => {
+    await using site = await openTokenSite()
+    await using gate = await openGate({ powers: { env: TOKEN_ENV } })
+    const code = `return await (await http.get(input + '/v1/orders')).text()`
+    const { value } = await gate.run({ code, policy: tokenPolicy(site), input: site.origin })
+    expect(value).toBe('/v1/orders [redacted:crm] [redacted:crm]')
+    const holding = site.requests.filter((request) => JSON.stringify(request).includes(TOKEN_ENV.CRM))
+    expect(holding.map(({ url }) => url)).toEqual(['/token'])
   })
 })

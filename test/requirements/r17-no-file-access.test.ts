@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
 import { openGateOf } from '../run/gates.ts'
 
 const REACH = `const attempts = {
@@ -28,6 +29,18 @@ it.each([{}, { permissions: { filesystem: null } }, { permissions: { filesystem:
   },
 )
 
+it('R17: a granted database is no way to other files', async () => {
+  using shop = openShop()
+  await using gate = await openGateOf({})
+  const files = [
+    "select readfile('/etc/passwd')",
+    "attach '/etc/passwd' as p",
+    "select load_extension('/etc/x')",
+  ]
+  const { verdicts } = await askShop(gate, shopPolicy(shop), files)
+  for (const verdict of verdicts) expect(verdict).toMatch(/^DENIED_(?:STATEMENT|NAME) at /)
+})
+
 it('R17: an import of a file or a module fails before anything runs', async () => {
   await using gate = await openGateOf({})
   for (const specifier of ['node:fs', 'fs', './secret.ts', 'file:///etc/passwd']) {
@@ -37,12 +50,4 @@ it('R17: an import of a file or a module fails before anything runs', async () =
     })
     expect(error).toMatchObject({ code: 'GUEST_IMPORT', gate: 'cage' })
   }
-})
-
-it('R17: a mount that this version could not enforce is refused, never ignored', async () => {
-  await using gate = await openGateOf({})
-  const policy = {
-    permissions: { filesystem: [{ path: '/in', source: '/etc', mode: 'overlay', allow: [] }] },
-  }
-  await expect(gate.run({ code: REACH, policy })).rejects.toMatchObject({ code: 'CONFIG_NOT_BUILT' })
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
+import { askShop, openShop, shopPolicy, writePolicy } from '../capabilities/db/shops.ts'
 import { openGateOf } from '../run/gates.ts'
 
 const WRITE = `const attempts = {
@@ -38,12 +38,25 @@ it('R19: a granted database is read, and neither its rows nor its file can be wr
   expect(shop.snapshot()).toEqual(before)
 })
 
-it.each([
-  { db_write: true },
-  { db: { shop: { engine: 'sqlite', file: './shop.db', write: { orders: ['insert'] } } } },
-])('R19: a grant to write, which this version could not bound, is refused: %j', async (permissions) => {
-  await using gate = await openGateOf({})
-  await expect(gate.run({ code: WRITE, policy: { permissions } })).rejects.toMatchObject({
-    code: 'CONFIG_NOT_BUILT',
-  })
+it.each([{}, { db_write: false }, { db_write: null }])(
+  'R19: a grant to write is none without db_write: %j',
+  async (more) => {
+    using shop = openShop()
+    await using gate = await openGateOf({ approve: () => true })
+    const before = shop.snapshot()
+    const { permissions } = shopPolicy(shop, { write: { orders: ['insert', 'update', 'delete'] } }) as {
+      permissions: object
+    }
+    const { value } = await gate.run({ code: WRITE, policy: { permissions: { ...permissions, ...more } } })
+    expect(new Set(Object.values(value as object))).toEqual(new Set(['nothing']))
+    expect(shop.snapshot()).toEqual(before)
+  },
+)
+
+it('R19: with db_write, it is one', async () => {
+  using shop = openShop()
+  await using gate = await openGateOf({ approve: () => true })
+  const { value } = await gate.run({ code: WRITE, policy: writePolicy(shop) })
+  expect(value).toMatchObject({ capability: 'nothing', named: 'written' })
+  expect(shop.rows('select * from orders')).toEqual([])
 })

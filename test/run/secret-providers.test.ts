@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { SecretAsker, SecretProvider } from '../../src/index.ts'
 import { checkPolicy, definePolicy, explainPolicy } from '../../src/policy.ts'
 import { resolveSecrets } from '../../src/run/secrets.ts'
+import { TokenHolders } from '../../src/run/token-holders.ts'
 import { openGate } from '../harness/gate.ts'
 
 const VALUE = 'sk-vault-4f9a1c7be2d84c50'
@@ -71,7 +72,8 @@ describe('a secret of a provider', () => {
       return Promise.withResolvers<string>().promise
     }
     const policy = definePolicy(policyOf('provider:vault/company'))
-    const sources = { env: {}, provideSecret, providerMsMax: 5 }
+    const holders = new TokenHolders(() => 0)
+    const sources = { env: {}, provideSecret, providerMsMax: 5, holders }
     const asker = { principal: 'ada', task: undefined, signal: undefined }
     await expect(resolveSecrets(policy, sources, asker)).rejects.toMatchObject({
       code: 'CONFIG_SECRET_MISSING',

@@ -35,6 +35,7 @@ const openData = () => {
         { path: '/out', source: join(folder.path, 'out'), mode: 'write', allow: ['*.txt'] },
         { path: '/tmp', mode: 'scratch' },
       ],
+      kv: {},
       db: { shop: { engine: 'sqlite', file, read: { notes: '*' } } },
     },
     secrets,
@@ -53,7 +54,8 @@ const run = async (code: string, secret: string, knows: boolean) => {
     const result = await gate.run({ code, policy, input: PLAIN.split('') })
     const audit = JSON.stringify(await gate.audit.read())
     await gate.close()
-    return { result, everything: [JSON.stringify(result), audit, await dumpState(state)].join('\n') }
+    const handedOut = [JSON.stringify(result), audit].join('\n')
+    return { handedOut, everything: [handedOut, await dumpState(state)].join('\n') }
   } finally {
     await rm(state, { recursive: true })
   }
@@ -107,5 +109,23 @@ describe('a secret that lies in files and rows', () => {
   it.each(CASES)('would be found in %s by a policy that does not know it', async (_, code, secret) => {
     const { everything } = await run(code, secret, false)
     expect(formsIn(everything, secret).length).toBeGreaterThan(0)
+  })
+})
+
+/** What the guest itself keeps lies in the store as it is; what is handed out and written down of it is what counts. */
+const KEPT: readonly (readonly [string, string])[] = [
+  ['a value', `await kv.put('a', input.join('')); return await kv.get('a')`],
+  ['a key', `await kv.put(input.join(''), 1); return await kv.list('')`],
+]
+
+describe('a secret that a tool puts together and keeps', () => {
+  it.each(KEPT)('is redacted in %s of kv, for the guest as on record', async (_, code) => {
+    const { handedOut } = await run(code, PLAIN, true)
+    expect(handedOut).toContain(MARK)
+    expect(formsIn(handedOut, PLAIN)).toEqual([])
+  })
+
+  it.each(KEPT)('would be found in %s by a policy that does not know it', async (_, code) => {
+    expect(formsIn((await run(code, PLAIN, false)).handedOut, PLAIN).length).toBeGreaterThan(0)
   })
 })

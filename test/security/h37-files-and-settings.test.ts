@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { TollgateOptions } from '../../src/index.ts'
-import { askShop, openShop, shopPolicy, type Shop } from '../capabilities/db/shops.ts'
+import { askShop, openShop, shopPolicy, writePolicy, writeShop, type Shop } from '../capabilities/db/shops.ts'
 import { weakPower, withoutJudging } from '../capabilities/db/weak-power.ts'
 import { openGateOf, withGrant, type Replace } from '../run/gates.ts'
 
@@ -61,4 +61,21 @@ it('H37: the engine refuses them by itself, where the first word is not looked a
 it('H37: files appear where a database is only opened read-only', async () => {
   const { files } = await attack({ powers: { db: weakPower() } }, withGrant('db', withoutJudging))
   expect(files).toContain('vacuumed.db')
+})
+
+it('H37: nor where the database may be written, by query or by execute', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tollgate-files-'))
+  using shop = openShop()
+  await using gate = await openGateOf({ approve: () => true }, withGrant('db', withoutJudging))
+  const before = shop.snapshot()
+  const statements = attacks(folder, shop)
+  const asked = await askShop(gate, writePolicy(shop), statements)
+  const written = await writeShop(gate, writePolicy(shop), statements)
+  expect(new Set([...asked.verdicts, ...written.verdicts])).toEqual(
+    new Set(['DENIED_STATEMENT at perform', 'DENIED_NAME at perform']),
+  )
+  expect(readdirSync(folder)).toEqual([])
+  expect(shop.snapshot()).toEqual(before)
+  expect([...asked.texts, ...written.texts].join()).not.toMatch(/tg_|\/tmp|shop\.db/u)
+  rmSync(folder, { recursive: true })
 })

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
+import { pooledPower, withoutJudging } from '../capabilities/db/weak-power.ts'
 import { openGate } from '../harness/gate.ts'
+import { openGateOf, withGrant } from '../run/gates.ts'
 
 const POISON = [
   'create temp table orders as select 666 as id',
@@ -38,4 +40,16 @@ it('H40: two principals at once see each their own rows', async () => {
   expect(alpha?.verdicts).toEqual(look.map(() => [['ada'], ['eve']]))
   expect(beta?.verdicts).toEqual(look.map(() => [['bob']]))
   expect(gamma?.verdicts).toEqual(look.map(() => []))
+})
+
+it('H40, negative control: in one process for all, the next principal finds what was left', async () => {
+  using shop = openShop()
+  const db = pooledPower()
+  await using gate = await openGateOf({ powers: { db } }, withGrant('db', withoutJudging))
+  const policy = shopPolicy(shop)
+  const look = ['select count(*) from orders', 'select name from customers order by id']
+  await askShop(gate, policy, POISON, 'alpha')
+  const { verdicts } = await askShop(gate, policy, look, 'beta')
+  db.end()
+  expect(verdicts).toEqual([[['1']], 'GUEST_SQL at perform'])
 })

@@ -7,6 +7,7 @@ import type { FilePowers } from '../../src/run/file-powers.ts'
 import { callFiles, filePolicy, openFolder, type FileCall } from '../harness/files.ts'
 import { openGate } from '../harness/gate.ts'
 import { filePowers, realpathThenOpen } from '../harness/weak-files.ts'
+import { FLIP } from './flip.ts'
 
 const mountOf = (source: string): object => ({
   path: '/m',
@@ -74,19 +75,6 @@ it('H42: powers that follow links would leak', async () => {
   ])
   expect(found).toEqual(['secret'])
 })
-
-const FLIP = `
-  const { renameSync } = require('node:fs')
-  const [, name, link] = process.argv
-  process.send?.('ready')
-  setInterval(() => {
-    for (let i = 0; i < 200; i += 1) {
-      try {
-        renameSync(name, name + '.away'); renameSync(link, name)
-        renameSync(name, link); renameSync(name + '.away', name)
-      } catch {}
-    }
-  }, 0)`
 
 /** A guest that reads and writes below a folder which another process swaps with a link to the outside, again and again. */
 const race = async (durationMs: number) => {

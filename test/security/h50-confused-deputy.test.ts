@@ -1,9 +1,14 @@
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type Ticket } from '../../src/index.ts'
+import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
+import { weakPower, withoutJudging } from '../capabilities/db/weak-power.ts'
+import { openFolder } from '../harness/files.ts'
 import { LOOPBACK } from '../harness/gate.ts'
 import { openSite } from '../harness/site.ts'
-import { openGateOf, type Replace } from '../run/gates.ts'
+import { openGateOf, withGrant, type Replace } from '../run/gates.ts'
 import { MESSAGE, Outbox } from '../run/mail.ts'
 
 const harmless = defineTool({
@@ -101,5 +106,61 @@ describe('a tool that is handed to a callback of another', () => {
     const { value } = await gate.run({ code, policy })
     expect(value).toEqual(['GUEST_UNPASSABLE', 'decode'])
     expect(outbox.sent).toEqual([])
+  })
+})
+
+describe('a tool that may put things where another capability reads', () => {
+  /** An allowed tool whose work the guest steers: it makes a file, or a link to whatever is named. */
+  const deputy = (folder: string) =>
+    defineTool({
+      name: 'save',
+      description: 'Saves a file, or a shortcut to one.',
+      input: z.strictObject({ name: z.string(), text: z.string().optional(), to: z.string().optional() }),
+      output: z.null(),
+      effect: 'write',
+      perform: ({ name, text = '', to }) => {
+        if (to === undefined) writeFileSync(join(folder, name), text)
+        else symlinkSync(to, join(folder, name))
+        return null
+      },
+    })
+  const READ = `const read = async (name) => { try { return await fs.readText('/in/' + name) } catch ({ code, gate }) { return code + ' at ' + gate } }
+    await tools.save({ name: 'a.txt', text: 'hello' })
+    await tools.save({ name: 'b.env', text: 'hello' })
+    await tools.save({ name: 'c.txt', to: input })
+    return [await read('a.txt'), await read('b.env'), await read('c.txt')]`
+
+  it('widens no mount: links are not followed, and globs hold for what it made', async () => {
+    using folder = openFolder({ 'in/kept.txt': '', 'outside.txt': 'of nobody' })
+    const inside = join(folder.path, 'in')
+    await using gate = await openGateOf({ tools: [deputy(inside)] })
+    const policy = {
+      permissions: {
+        tools: { save: { ask: 'never' } },
+        filesystem: [{ path: '/in', source: inside, mode: 'read', allow: ['*.txt'] }],
+      },
+    }
+    const { value } = await gate.run({ code: READ, policy, input: join(folder.path, 'outside.txt') })
+    expect(value).toEqual(['hello', 'DENIED_FILE at authorize', 'DENIED_FILE_KIND at perform'])
+  })
+
+  const PEEK = ['select key from peek', 'select count(*) from orders']
+  const peek =
+    'create view peek as select * from secrets; create trigger t after insert on orders begin select 1; end'
+
+  it('widens no database: a view that it makes is not granted, whatever it shows', async () => {
+    using shop = openShop()
+    shop.exec(peek)
+    await using gate = await openGateOf({})
+    const { verdicts } = await askShop(gate, shopPolicy(shop), PEEK)
+    expect(verdicts).toEqual(['DENIED_NAME at perform', [[3]]])
+  })
+
+  it('negative control: is read by a process that knows no grant', async () => {
+    using shop = openShop()
+    shop.exec(peek)
+    await using gate = await openGateOf({ powers: { db: weakPower() } }, withGrant('db', withoutJudging))
+    const { verdicts } = await askShop(gate, shopPolicy(shop), PEEK)
+    expect(verdicts).toEqual([[['master']], [['3']]])
   })
 })

@@ -81,8 +81,7 @@ const TEXTS: Readonly<Record<string, () => string>> = {
   'a wildcard for all': () => 'permissions: { http: { allowed_domains: ["*"] } }\n',
   'a public suffix': () => 'permissions: { http: { allowed_domains: ["*.co.uk"] } }\n',
   'a tool that the host does not have': () => 'permissions: { tools: { send_mail: {} } }\n',
-  'what is not built': () =>
-    'permissions: { filesystem: [{ path: /in, source: /etc, mode: overlay, allow: [] }] }\n',
+  'what is not built': () => 'permissions: { mcp: { github: { command: [github-mcp] } } }\n',
   'one megabyte': () => `name: "${'x'.repeat(2 ** 20)}"\n${httpText()}`,
   'deep nesting': () => `permissions: ${'['.repeat(5_000)}${']'.repeat(5_000)}\n`,
   'a billion laughs': () =>

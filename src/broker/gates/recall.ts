@@ -13,7 +13,7 @@ export const requestDigestOf = ({ op, request }: Judgement): string => sha256(ca
  * The scope of a receipt. A key chosen by the guest is scoped to principal, tool and op, and hashed: it neither collides with
  * nor probes another's. Without one the key is the call's own, so two equal calls stay two (SOUNDNESS 16).
  */
-export const receiptScopeOf = (call: Call, run: BrokerRun): string =>
+export const receiptScopeOf = (call: Pick<Call, 'key' | 'seq' | 'op'>, run: BrokerRun): string =>
   sha256(
     canonicalJson(
       call.key === undefined

@@ -1,5 +1,5 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
-import type { Cell, DbRows, DbTable } from './ops.ts'
+import type { Cell, DbRows, DbTable, DbWritten } from './ops.ts'
 import { REFUSALS, type Refusal } from './wire.ts'
 
 /** An answer that no sound process gives: it is ended. */
@@ -36,6 +36,18 @@ export function readRows({ columns, rows }: Fields, rowsMax: number): DbRows {
   const fits = rows.every((row) => isListOf(row, isCell) && row.length === columns.length)
   if (!fits) throw unsound()
   return { columns, rows: rows as DbRows['rows'] }
+}
+
+/** What a statement has written, as it may reach the guest. Throws UPSTREAM_PROTOCOL. */
+export function readWritten({ changes, lastInsertRowid, returned }: Fields, rowsMax: number): DbWritten {
+  if (typeof changes !== 'number' || !Number.isSafeInteger(changes) || changes < 0) throw unsound()
+  if (lastInsertRowid !== undefined && !isCell(lastInsertRowid)) throw unsound()
+  if (returned !== undefined && !isRecord(returned)) throw unsound()
+  return {
+    changes,
+    ...(lastInsertRowid !== undefined && { lastInsertRowid }),
+    ...(returned !== undefined && { returned: readRows(returned, rowsMax) }),
+  }
 }
 
 /** Tables as they may reach the guest. Throws UPSTREAM_PROTOCOL. */

@@ -6,6 +6,7 @@ import type { DbRequest, QueryArguments } from './ops.ts'
 import { compileServer, type ServerGrant } from './postgres/server-grant.ts'
 import type { DatabaseDocument } from './schema.ts'
 import { checkStatement, subjectOf } from './statement.ts'
+import type { WriteVerb } from './write-kind.ts'
 
 /** One table that may be read. `show` undefined: every column. */
 export type TableGrant = {
@@ -13,6 +14,8 @@ export type TableGrant = {
   readonly show: readonly string[] | undefined
   readonly mask: readonly string[]
   readonly where: Filter | undefined
+  /** What may be done to its rows; empty without `db_write`. */
+  readonly write: readonly WriteVerb[]
 }
 
 /** One database of the policy, compiled. Frozen. */
@@ -31,7 +34,12 @@ export type DatabaseGrant = {
   readonly rowsMax: number
   readonly bytesMax: number
   readonly timeoutMs: number
+  /** Whether all writes of a run are committed together, or each at once. */
+  readonly transaction: 'run' | 'statement'
 }
+
+/** Whether anything of a database may be written. */
+export const isWritable = ({ tables }: DatabaseGrant): boolean => tables.some(({ write }) => write.length > 0)
 
 /** Compiles one entry of `permissions.db`. */
 export function compileDatabase(
@@ -39,22 +47,32 @@ export function compileDatabase(
   document: DatabaseDocument,
   environment: GrantEnvironment,
 ): DatabaseGrant {
-  const tables = Object.entries(document.read).map(([table, grant]) => compileTable(table, grant))
+  const { baseDirectory, dbWrite = false } = environment
+  const written = new Map(
+    Object.entries(document.write).map(([table, verbs]) => [table.toLowerCase(), verbs]),
+  )
+  if (!dbWrite && [...written.values()].some((verbs) => verbs.length > 0))
+    environment.warn(`permissions.db.${name}.write`, 'grants nothing, for db_write is not true')
+  const tables = Object.entries(document.read).map(([table, grant]) => ({
+    ...compileTable(table, grant),
+    write: dbWrite ? [...new Set(written.get(table.toLowerCase()))] : [],
+  }))
   return deepFreeze<DatabaseGrant>({
     name,
     rule: `permissions.db.${name}`,
     file: document.file ?? '',
-    folder: environment.baseDirectory,
+    folder: baseDirectory,
     server: document.engine === 'postgres' ? compileServer(name, document, tables, environment) : undefined,
     tables,
     functions: [...new Set(document.functions)],
     rowsMax: document.max_rows,
     bytesMax: Math.floor(document.max_result_kb * 1024),
     timeoutMs: Math.ceil(document.timeout_seconds * 1000),
+    transaction: document.transaction,
   })
 }
 
-function compileTable(name: string, grant: DatabaseDocument['read'][string]): TableGrant {
+function compileTable(name: string, grant: DatabaseDocument['read'][string]): Omit<TableGrant, 'write'> {
   if (grant === '*') return { name, show: undefined, mask: [], where: undefined }
   const where = 'where' in grant && grant.where !== undefined ? readFilter(grant.where) : undefined
   // The schema has read it before.

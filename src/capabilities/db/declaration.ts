@@ -1,6 +1,6 @@
 import type { Declaration } from '../capability.ts'
-import type { DatabaseGrant, TableGrant } from './database-grant.ts'
-import { useSentence } from './explain.ts'
+import { isWritable, type DatabaseGrant, type TableGrant } from './database-grant.ts'
+import { endSentence, useSentence } from './explain.ts'
 
 const TYPES = [
   '/** Whole numbers beyond 2^53 are their digits. */\nexport type DbValue = null | boolean | string | number | Uint8Array',
@@ -20,6 +20,15 @@ const TYPES = [
 }`,
 ]
 
+const WRITES = `export interface DbWrites {
+  /** One INSERT, UPDATE, DELETE or REPLACE. \`rows\`: what RETURNING gave. */
+  execute<Row = DbRow>(sql: string, params?: DbParameters, options?: CallOptions): Promise<{
+    readonly changes: number
+    readonly lastInsertRowid?: number | string
+    readonly rows?: Row[]
+  }>
+}`
+
 /** `db` in TypeScript. What a row filter says is the host's: it may name columns that are hidden. */
 export function declareDb(databases: readonly DatabaseGrant[]): Declaration | undefined {
   if (databases.length === 0) return undefined
@@ -31,19 +40,20 @@ export function declareDb(databases: readonly DatabaseGrant[]): Declaration | un
       says: [
         ...(database.server === undefined ? [] : ['In the SQL of PostgreSQL.']),
         ...tableSentences(database.tables),
+        ...endSentence(database),
         useSentence(database),
       ],
-      code: `readonly ${database.name}: DbReads`,
+      code: `readonly ${database.name}: DbReads${isWritable(database) ? ' & DbWrites' : ''}`,
     })),
-    types: TYPES,
+    types: databases.some(isWritable) ? [...TYPES, WRITES] : TYPES,
   }
 }
 
 const tableSentences = (tables: readonly TableGrant[]): readonly string[] =>
   tables.length === 0 ? ['No table is granted.'] : tables.map(tableSentence)
 
-function tableSentence({ name, show, mask, where }: TableGrant): string {
+function tableSentence({ name, show, mask, where, write }: TableGrant): string {
   const masked = mask.map((column) => `${column} (always NULL)`)
   const columns = show === undefined ? 'every column' : [...show, ...masked].join(', ') || 'no column'
-  return `Table ${name}: ${columns}${where === undefined ? '' : '; only some of its rows'}.`
+  return `Table ${name}: ${columns}${where === undefined ? '' : '; only some of its rows'}${write.length === 0 ? '' : `; ${write.join(', ')}`}.`
 }

@@ -14,7 +14,7 @@ export function openDbDriver(grant: DbGrant, powers: DbPowers, setting: DriverSe
   const postgres = powers.postgres ?? postgresParts(powers.dial)
   const open = (database: DatabaseGrant): DatabaseLine =>
     database.server === undefined
-      ? new SqliteLine(database, powers, setting.principal)
+      ? new SqliteLine(database, powers, setting)
       : new PostgresLine(database, database.server, postgres, setting)
   const lines = new Map<string, DatabaseLine>()
   return {
@@ -28,9 +28,9 @@ export function openDbDriver(grant: DbGrant, powers: DbPowers, setting: DriverSe
       lines.set(database.name, line)
       return line.perform(asked, signal)
     },
-    close() {
-      for (const line of lines.values()) line.close()
-      return Promise.resolve()
+    staged: () => [...lines.values()].flatMap((line) => line.staged() ?? []),
+    async close() {
+      await Promise.all([...lines.values()].map((line) => line.close()))
     },
   }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { WriteKind } from './write-kind.ts'
 
 /** What a parameter of a statement may be; bytes cross as base64. */
 const parameter = z.union([
@@ -12,8 +13,7 @@ const parameter = z.union([
 /** Longest statement, in UTF-16 code units. */
 const SQL_SIZE_MAX = 32 * 1024
 
-/** Wire arguments of `db.NAME.query`. Whether the statement is allowed is not decided here. */
-export const queryArguments = z.strictObject({
+const statement = {
   sql: z.string().min(1).max(SQL_SIZE_MAX),
   /** In the order of `?`, or by the names of `:name`. */
   params: z
@@ -25,14 +25,31 @@ export const queryArguments = z.strictObject({
       ),
     ])
     .default([]),
+}
+
+/** Wire arguments of `db.NAME.query`. Whether the statement is allowed is not decided here. */
+export const queryArguments = z.strictObject({
+  ...statement,
   /** The first row alone. */
   first: z.boolean().default(false),
+})
+
+/** Wire arguments of `db.NAME.execute`. */
+export const executeArguments = z.strictObject(statement)
+
+/** What the host commits: so many statements of this run, named by a digest over them and their parameters in order. */
+export const commitArguments = z.strictObject({
+  database: z.string(),
+  statements: z.int().min(1),
+  digest: z.string(),
 })
 
 /** Wire arguments of `db.NAME.schema`. */
 export const schemaArguments = z.strictObject({})
 
 export type QueryArguments = z.output<typeof queryArguments>
+export type ExecuteArguments = z.output<typeof executeArguments>
+export type CommitArguments = z.output<typeof commitArguments>
 export type Parameter = z.output<typeof parameter>
 export type Parameters = QueryArguments['params']
 
@@ -40,6 +57,8 @@ export type Parameters = QueryArguments['params']
 export type DbRequest =
   | { readonly kind: 'schema'; readonly database: string }
   | ({ readonly kind: 'query'; readonly database: string } & QueryArguments)
+  | ({ readonly kind: 'execute'; readonly database: string } & WriteKind & ExecuteArguments)
+  | ({ readonly kind: 'commit' } & CommitArguments)
 
 /**
  * A value of a result as it crosses: whole numbers beyond 2^53 as their digits, bytes as base64, the infinities by name. All other
@@ -56,6 +75,16 @@ export type Cell =
 
 /** What `db.NAME.query` answers. */
 export type DbRows = { readonly columns: readonly string[]; readonly rows: readonly (readonly Cell[])[] }
+
+/** What `db.NAME.execute` answers. */
+export type DbWritten = {
+  /** Rows that the statement itself changed. */
+  readonly changes: number
+  /** Of an INSERT, where the table has a whole number as its key and shows it. */
+  readonly lastInsertRowid?: Cell
+  /** What RETURNING gave. */
+  readonly returned?: DbRows
+}
 
 /** What `db.NAME.schema` answers: only what is granted. */
 export type DbTable = {

@@ -11,6 +11,21 @@ const tablesOf = ({ tables }: DatabaseGrant): string =>
     .join('; ')
     .slice(0, 400)
 
+/** Tables and verbs of a grant, short enough for a hint. */
+const writesOf = ({ tables }: DatabaseGrant): string =>
+  tables
+    .filter(({ write }) => write.length > 0)
+    .map(({ name, write }) => `${name} (${write.join(', ')})`)
+    .join('; ')
+    .slice(0, 400)
+
+/** What the run wrote is gone, so nothing that rests on it goes on. */
+export const lostError = ({ name }: DatabaseGrant, why: string): TollgateError =>
+  new TollgateError('UPSTREAM_DB_ROLLED_BACK', `The writes of this run to ${name} are lost: ${why}.`, {
+    hint: 'Nothing of them is kept; run again.',
+    notPerformed: true,
+  })
+
 /** The error for what the process of a database did not do. */
 export function refusalError({ refusal, detail }: Refused, database: DatabaseGrant): TollgateError {
   const { rule, name, functions, rowsMax, bytesMax } = database
@@ -57,6 +72,19 @@ export function refusalError({ refusal, detail }: Refused, database: DatabaseGra
         hint: 'Ask for fewer or smaller columns, or fewer rows.',
         change: `raise ${rule}.max_result_kb`,
       })
+    case 'write':
+      return new TollgateError('DENIED_STATEMENT', `Nothing was written: ${detail}.`, {
+        rule: `${rule}.write`,
+        hint: `May be written: ${writesOf(database) || 'nothing'}.`,
+        change: `grant it under ${rule}.write`,
+      })
+    case 'constraint':
+      return new TollgateError(
+        'GUEST_SQL',
+        `Nothing was written: a constraint of the table says no (${detail}).`,
+      )
+    case 'lost':
+      return lostError(database, detail)
     case 'memory':
       return new TollgateError('LIMIT_STATEMENT', 'The statement needs more memory than a statement may.', {
         rule,

@@ -4,6 +4,7 @@ import { FUNCTIONS } from './functions.ts'
 import { functionProblems, postgresProblems, type EntryProblem } from './postgres/entry-rules.ts'
 import { POSTGRES_FUNCTIONS } from './postgres/functions.ts'
 import { off } from './unbuilt.ts'
+import { WRITE_VERBS } from './write-kind.ts'
 
 /** Names that a column or a table of a database may have, as far as Tollgate grants it. */
 const name = z
@@ -13,8 +14,8 @@ const name = z
   .refine((text) => !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text), 'must have no control characters')
 
 const table = name.refine(
-  (text) => !/^(?:sqlite_|pragma_)/iu.test(text),
-  'must not be a table of the engine itself',
+  (text) => !/^(?:sqlite_|pragma_|_tollgate_)/iu.test(text),
+  'must not be a table of the engine itself, or of Tollgate',
 )
 
 const columns = z.array(name).max(2000)
@@ -52,8 +53,14 @@ const entry = z.strictObject({
     .record(table, read)
     .default({})
     .describe('tables that may be read: `"*"`, a list of columns, or { show, mask, where }'),
-  write: off(['null', '{}'], 'Tables and verbs that may be written.'),
-  transaction: off(['null', '"run"'], 'How far a transaction of writes reaches.'),
+  write: z
+    .record(table, z.array(z.enum(WRITE_VERBS)))
+    .default({})
+    .describe('tables of `read` that may be written, each with its verbs; nothing unless `db_write` is true'),
+  transaction: z
+    .enum(['run', 'statement'])
+    .default('run')
+    .describe('run: all writes of a run are committed when it has succeeded; statement: each at once'),
   functions: z
     .array(z.enum([...new Set([...FUNCTIONS, ...POSTGRES_FUNCTIONS])]))
     .default([])
@@ -84,7 +91,14 @@ export const dbSchema = z
       if (one.file === undefined && one.engine === 'sqlite')
         report(['file'], 'is missing; an SQLite database is a file')
       for (const { path, message } of engineProblems(one)) report([...path], message)
+      if (one.engine === 'postgres' && Object.values(one.write).some((verbs) => verbs.length > 0))
+        refinement.addIssue({ ...NO_WRITES, path: [name, 'write'] })
       if (one.file !== undefined && /^file:|^:|\p{Cc}/iu.test(one.file)) report(['file'], 'must be a path')
+      reportRepeats(Object.keys(one.write), (at) => report(['write', at], 'is the same table as another one'))
+      const readable = new Set(Object.keys(one.read).map((key) => key.toLowerCase()))
+      for (const key of Object.keys(one.write))
+        if (!readable.has(key.toLowerCase()))
+          report(['write', key], 'is not under read; only columns that are shown there can be written')
       reportRepeats(Object.keys(one.read), (at) => report(['read', at], 'is the same table as another one'))
       for (const [key, grant] of Object.entries(one.read))
         if (grant !== '*')
@@ -94,6 +108,12 @@ export const dbSchema = z
     }
   })
   .describe('Databases that the tool may query, by name.')
+
+const NO_WRITES = {
+  code: 'custom',
+  message: 'is not enforced by this version on PostgreSQL, so it accepts only {}',
+  params: { code: 'CONFIG_NOT_BUILT' },
+} as const
 
 /** What an entry says that its engine cannot do. */
 function engineProblems(one: z.output<typeof entry>): readonly EntryProblem[] {

@@ -1,32 +1,49 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
-import type { ChildPower, Chunks, Outcome } from '../capability.ts'
-import { readAnswer, readRows, readTables } from './answer.ts'
+import type { ChildPower, Chunks, Commit, DriverSetting, Outcome } from '../capability.ts'
+import { readAnswer, readRows, readTables, readWritten } from './answer.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
 import { DatabaseProcess } from './database-process.ts'
 import { ANSWER_EXTRA_BYTES } from './frames.ts'
 import type { DbRequest, DbTable } from './ops.ts'
-import { refusalError } from './refusal-error.ts'
-import type { OpenQuestion } from './wire.ts'
+import { lostError, refusalError } from './refusal-error.ts'
+import { digestAfter, StagedStatements } from './staged-statements.ts'
+import type { OpenQuestion, Question } from './wire.ts'
 
 /** What a statement answers first, and when all of it is here. */
 type Begun = { readonly outcome: Outcome; readonly arrived: Promise<void> | undefined }
 
+type RunFacts = Pick<DriverSetting, 'principal' | 'runId'>
 type Live = { readonly process: DatabaseProcess; readonly tables: readonly DbTable[] }
 
-/** An SQLite database of one run. Its statements queue; a process that was killed is replaced at the next one. */
+/** So long may a run keep others from writing, humans that it waits for included. */
+const LOCK_MS_MAX = 300_000
+/** So long may a rollback take, and a file left behind by a killed process take to be mended. */
+const ROLLBACK_MS_MAX = 2_000
+
+const NEVER = new AbortController().signal
+
+/**
+ * An SQLite database of one run. Its statements queue; a process that was killed is replaced at the next one, unless the run has
+ * written by it: what it wrote went with it, and so nothing goes on.
+ */
 export class SqliteLine implements DatabaseLine {
   readonly #database: DatabaseGrant
   readonly #power: ChildPower
-  readonly #principal: string
+  readonly #setting: RunFacts
+  readonly #staged: StagedStatements
   #live: Live | undefined
   #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
+  #hasWritten = false
+  #lost: string | undefined
+  #lock: NodeJS.Timeout | undefined
 
-  constructor(database: DatabaseGrant, power: ChildPower, principal: string) {
+  constructor(database: DatabaseGrant, power: ChildPower, setting: RunFacts) {
     this.#database = database
     this.#power = power
-    this.#principal = principal
+    this.#setting = setting
+    this.#staged = new StagedStatements(database.name)
   }
 
   perform(request: DbRequest, signal: AbortSignal): Promise<Outcome> {
@@ -39,9 +56,18 @@ export class SqliteLine implements DatabaseLine {
     return began.then(({ outcome }) => outcome)
   }
 
-  close(): void {
+  staged(): Commit | undefined {
+    this.#checkKept()
+    const args = this.#staged.commit
+    return args && { op: `db.${this.#database.name}.commit`, args }
+  }
+
+  async close(): Promise<void> {
     this.#isClosed = true
-    this.#live?.process.kill()
+    clearTimeout(this.#lock)
+    const { process } = this.#live ?? {}
+    if (process !== undefined && this.#hasWritten) await this.#rollBack(process)
+    process?.kill()
   }
 
   async #perform(request: DbRequest, signal: AbortSignal): Promise<Begun> {
@@ -49,10 +75,25 @@ export class SqliteLine implements DatabaseLine {
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,
       })
+    this.#checkKept()
     const { process, tables } = await this.#open(signal)
-    if (request.kind === 'schema')
-      return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length), arrived: undefined }
-    const { sql, params, first } = request
+    switch (request.kind) {
+      case 'schema':
+        return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length), arrived: undefined }
+      case 'query':
+        return this.#query(request, process, signal)
+      case 'execute':
+        return { outcome: await this.#execute(request, process, signal), arrived: undefined }
+      case 'commit':
+        return { outcome: await this.#commit(request, process, signal), arrived: undefined }
+    }
+  }
+
+  async #query(
+    { sql, params, first }: DbRequest & { kind: 'query' },
+    process: DatabaseProcess,
+    signal: AbortSignal,
+  ): Promise<Begun> {
     const { timeoutMs, rowsMax } = this.#database
     const parts = process.ask({ ask: 'query', sql, params, first }, signal, timeoutMs)
     let rowsLeft = rowsMax
@@ -76,6 +117,86 @@ export class SqliteLine implements DatabaseLine {
     return { outcome, arrived: parts.arrived }
   }
 
+  async #execute(
+    { sql, params, verb, mayDelete }: DbRequest & { kind: 'execute' },
+    process: DatabaseProcess,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const isOfRun = this.#database.transaction === 'run'
+    this.#hasWritten = true
+    const marker = isOfRun ? null : { runId: this.#setting.runId, digest: digestAfter('', { sql, params }) }
+    try {
+      const text = await this.#ask(process, { ask: 'execute', sql, params, verb, mayDelete, marker }, signal)
+      const { fields, ingressBytes } = text
+      const value = this.#judged(process, () => readWritten(fields, this.#database.rowsMax))
+      if (isOfRun) this.#stage({ sql, params }, process)
+      return { ...outcomeOf(value, ingressBytes), facts: { changes: value.changes } }
+    } catch (error) {
+      // What belongs to the transaction of the run has happened to nobody before it is committed.
+      throw isOfRun && error instanceof TollgateError ? error.with({ notPerformed: true }) : error
+    }
+  }
+
+  #stage(statement: Parameters<StagedStatements['add']>[0], process: DatabaseProcess): void {
+    this.#staged.add(statement)
+    this.#lock ??= setTimeout(() => {
+      this.#lost = `its transaction was open for ${LOCK_MS_MAX / 1000} s`
+      this.#rollBack(process).catch(() => process.kill())
+    }, LOCK_MS_MAX).unref()
+  }
+
+  async #commit(
+    { statements, digest }: DbRequest & { kind: 'commit' },
+    process: DatabaseProcess,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const staged = this.#staged.commit
+    if (staged?.digest !== digest || staged.statements !== statements)
+      throw lostError(this.#database, 'they are not what would be committed')
+    clearTimeout(this.#lock)
+    const { ingressBytes } = await this.#ask(
+      process,
+      { ask: 'commit', runId: this.#setting.runId, digest },
+      signal,
+    )
+    this.#staged.clear()
+    return outcomeOf({ statements }, ingressBytes)
+  }
+
+  /** A question with one answer. What the process refuses, it has not done. */
+  async #ask(
+    process: DatabaseProcess,
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly ingressBytes: number }> {
+    const { text } = await process.ask(question, signal, this.#database.timeoutMs).next()
+    const answer = this.#judged(process, () => readAnswer(text))
+    if (!answer.ok) throw this.#refused(process, answer).with({ notPerformed: true })
+    return { fields: answer.fields, ingressBytes: Buffer.byteLength(text) }
+  }
+
+  /**
+   * Ends the transaction in order. A process that was killed has left a journal, with which nobody can read the file who may not
+   * write it: another process opens it, and so rolls it back.
+   */
+  async #rollBack(process: DatabaseProcess): Promise<void> {
+    await this.#last
+    if (!process.isOver) {
+      await process.ask({ ask: 'rollback' }, NEVER, ROLLBACK_MS_MAX).arrived
+      return process.kill()
+    }
+    const mending = new DatabaseProcess(this.#power, ANSWER_EXTRA_BYTES)
+    await mending.ask(this.#question(), NEVER, ROLLBACK_MS_MAX).arrived
+    if (!mending.isOver) await mending.ask({ ask: 'mend' }, NEVER, ROLLBACK_MS_MAX).arrived
+    mending.kill()
+  }
+
+  #checkKept(): void {
+    if (this.#staged.count > 0 && this.#live?.process.isOver === true)
+      this.#lost ??= 'the process that held them ended'
+    if (this.#lost !== undefined) throw lostError(this.#database, this.#lost)
+  }
+
   async #open(signal: AbortSignal): Promise<Live> {
     if (this.#live !== undefined && !this.#live.process.isOver) return this.#live
     const process = new DatabaseProcess(this.#power, this.#database.bytesMax + ANSWER_EXTRA_BYTES)
@@ -92,14 +213,15 @@ export class SqliteLine implements DatabaseLine {
     return {
       ask: 'open',
       file: this.#power.resolvePath(folder, file),
-      tables: tables.map(({ name, show = null, mask, where }) => ({
+      tables: tables.map(({ name, show = null, mask, where, write }) => ({
         name,
         show,
         mask,
         filter: where?.pieces ?? null,
+        write,
       })),
       functions,
-      principal: this.#principal,
+      principal: this.#setting.principal,
       rowsMax,
       bytesMax,
     }
@@ -117,8 +239,10 @@ export class SqliteLine implements DatabaseLine {
 
   #refused(process: DatabaseProcess, answer: Parameters<typeof refusalError>[0]): TollgateError {
     const error = refusalError(answer, this.#database)
-    // A file that is gone or has changed is opened anew by the next call.
-    if (answer.isOpening === true || error.code.startsWith('UPSTREAM_')) process.kill()
+    if (answer.refusal === 'lost') this.#lost ??= answer.detail
+    // A file that is gone or has changed is opened anew by the next call, unless the run has written to it.
+    const isStale = error.code.startsWith('UPSTREAM_') && answer.refusal !== 'busy'
+    if (answer.isOpening === true || isStale) process.kill()
     return error
   }
 }

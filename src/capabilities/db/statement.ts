@@ -19,10 +19,15 @@ export const beginsAsRead = (sql: string): boolean => {
   return READS.includes(word.toUpperCase())
 }
 
-/** Refuses by the first word what no grant on reading allows. Throws DENIED_STATEMENT and GUEST_SQL. */
-export function checkStatement(sql: string, rule: string): void {
+/** Refuses what is no text that an engine can take. Throws GUEST_SQL. */
+export function checkText(sql: string): void {
   if (!sql.isWellFormed() || sql.includes('\0'))
     throw new TollgateError('GUEST_SQL', 'The statement has a NUL, or half of a character, in it.')
+}
+
+/** Refuses by the first word what no grant on reading allows. Throws DENIED_STATEMENT and GUEST_SQL. */
+export function checkStatement(sql: string, rule: string): void {
+  checkText(sql)
   if (beginsAsRead(sql)) return
   throw new TollgateError('DENIED_STATEMENT', 'The statement is not one that only reads.', {
     rule,

@@ -1,4 +1,5 @@
 import type { Parameters } from './ops.ts'
+import type { WriteKind, WriteVerb } from './write-kind.ts'
 
 /** The first question: what is to be opened, and what may be read of it. Everything that the process knows. */
 export type OpenQuestion = {
@@ -12,6 +13,8 @@ export type OpenQuestion = {
     readonly mask: readonly string[]
     /** Null: every row. Joined by what yields the principal. */
     readonly filter: readonly string[] | null
+    /** Where no table has any, the file is opened read-only. */
+    readonly write: readonly WriteVerb[]
   }[]
   readonly functions: readonly string[]
   readonly principal: string
@@ -26,7 +29,22 @@ export type QueryQuestion = {
   readonly first: boolean
 }
 
-export type Question = OpenQuestion | QueryQuestion
+/** Stands in the table of commits, in the transaction that it tells of. */
+export type Marker = { readonly runId: string; readonly digest: string }
+
+export type ExecuteQuestion = WriteKind & {
+  readonly ask: 'execute'
+  readonly sql: string
+  readonly params: Parameters
+  /** Given: the statement is a transaction of its own, and is committed with it. */
+  readonly marker: Marker | null
+}
+
+/** The end of the transaction of the run; `mend`: of one that another process has left behind. */
+export type EndQuestion =
+  ({ readonly ask: 'commit' } & Marker) | { readonly ask: 'rollback' } | { readonly ask: 'mend' }
+
+export type Question = OpenQuestion | QueryQuestion | ExecuteQuestion | EndQuestion
 
 /** Why the process did not do what it was asked; the host knows a code and a sentence for each. */
 export const REFUSALS = [
@@ -41,6 +59,9 @@ export const REFUSALS = [
   'rows',
   'bytes',
   'memory',
+  'write',
+  'constraint',
+  'lost',
 ] as const
 export type Refusal = (typeof REFUSALS)[number]
 

@@ -1,15 +1,15 @@
 import type { Judgement } from '../capability.ts'
 import { readGlob } from './glob.ts'
 import type { Mount } from './mount.ts'
-import { READING_OPS, WRITING_OPS, type FsRequest } from './ops.ts'
+import { HOST_OPS, READING_OPS, WRITING_OPS, type FsRequest } from './ops.ts'
 
 type Matcher = (judgement: Judgement) => boolean
 
-// fs.write, fs.* /out, filesystem.write /out/**/*.md
-const SHAPE = /^(?:fs|filesystem)(?:\.(\w+|\*))?(?:\s+(\/\S*))?$/u
+// fs.write, fs:/out, fs.* /out, filesystem.write /out/**/*.md
+const SHAPE = /^(?:fs|filesystem)(?:\.(\w+|\*))?(?:(?:\s+|:)(\/\S*))?$/u
 
 const isReading = (op: string): boolean => Object.hasOwn(READING_OPS, op)
-const isOfFiles = (op: string): boolean => isReading(op) || Object.hasOwn(WRITING_OPS, op)
+const NAMES = [READING_OPS, WRITING_OPS, HOST_OPS].flatMap((ops) => Object.keys(ops))
 
 /**
  * Compiles an entry of human_in_loop that speaks of files: an op (`fs.remove`), `fs.read` and `fs.write` for all that reads and
@@ -20,12 +20,12 @@ export function compileFsPattern(text: string, mounts: readonly Mount[]): Matche
   const [shape, verb = '*', place] = SHAPE.exec(text.trim()) ?? []
   if (shape === undefined) return undefined
   const op = verbMatcher(verb.toLowerCase())
-  const where = place === undefined ? () => true : placeMatcher(place, mounts)
+  const where = place === undefined ? (): boolean => true : placeMatcher(place, mounts)
   if (op === undefined || where === undefined) return undefined
   return ({ op: name, request }) => {
-    if (!isOfFiles(name) || !op(name)) return false
-    const { path, to } = request as FsRequest
-    return where(path) || (to !== undefined && where(to))
+    if (!NAMES.includes(name) || !op(name)) return false
+    const { path, to, manifest } = request as FsRequest
+    return where(path, manifest !== undefined) || (to !== undefined && where(to, false))
   }
 }
 
@@ -33,9 +33,7 @@ function verbMatcher(verb: string): ((op: string) => boolean) | undefined {
   if (verb === '*') return () => true
   if (verb === 'read') return isReading
   if (verb === 'write') return (op) => !isReading(op)
-  const name = [...Object.keys(READING_OPS), ...Object.keys(WRITING_OPS)].find(
-    (one) => one.toLowerCase() === `fs.${verb}`,
-  )
+  const name = NAMES.find((one) => one.toLowerCase() === `fs.${verb}`)
   return name === undefined ? undefined : (op) => op === name
 }
 
@@ -47,7 +45,10 @@ const plain = (path: string): readonly string[] =>
     .filter((name) => name !== '')
     .map((name) => name.replace(/^\.+/u, '') || '*')
 
-function placeMatcher(place: string, mounts: readonly Mount[]): ((path: string) => boolean) | undefined {
+/** `isAround`: the call is about all that lies below the path, so a place below it is meant as well. */
+type PlaceMatcher = (path: string, isAround: boolean) => boolean
+
+function placeMatcher(place: string, mounts: readonly Mount[]): PlaceMatcher | undefined {
   const names = plain(place)
   const first = names[0]
   const meant =
@@ -57,6 +58,8 @@ function placeMatcher(place: string, mounts: readonly Mount[]): ((path: string) 
   const below = readGlob([...names, '**'].join('/'))
   if (typeof exact === 'string' || typeof below === 'string') return undefined
   // A pattern of the guest may cover what the place names, and so asks wherever it begins.
-  return (path) =>
-    path.includes('*') || path.includes('?') || [exact, below].some((glob) => glob.matches(plain(path)))
+  return (path, isAround) =>
+    path.includes('*') ||
+    path.includes('?') ||
+    [exact, below].some((glob) => glob.matches(plain(path)) || (isAround && glob.reaches(plain(path))))
 }

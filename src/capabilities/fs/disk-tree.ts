@@ -3,6 +3,7 @@ import { filesQuota, bytesQuota, tooLarge } from './judge.ts'
 import type { Mount } from './mount.ts'
 import { TEMPORARY_PREFIX } from './path.ts'
 import type { FileFacts, FilePowers } from './powers.ts'
+import { RootFolder } from './root-folder.ts'
 import type { Draw, Found, Member, Tree } from './tree.ts'
 
 type Names = readonly string[]
@@ -17,26 +18,25 @@ const nameOf = (names: Names): string => names.at(-1) ?? ''
 export class DiskTree implements Tree {
   readonly #mount: Mount
   readonly #powers: FilePowers
-  readonly #root: number
-  readonly #device: number
+  /** The folder of the host. */
+  readonly root: RootFolder
 
   /** Opens the source of the mount. Throws UPSTREAM_FILE*. */
   constructor(mount: Mount, powers: FilePowers) {
     this.#mount = mount
     this.#powers = powers
     try {
-      this.#root = powers.openRoot(mount.source ?? '')
+      this.root = new RootFolder(mount.source ?? '', powers)
     } catch (error) {
       throw asFileError(error).with({ rule: `${mount.rule}.source` })
     }
-    this.#device = powers.factsOf(this.#root).device
   }
 
   find(names: Names): Promise<Found | undefined> {
     return this.#attempt(async () => {
-      if (names.length === 0) return this.#powers.factsOf(this.#root)
+      if (names.length === 0) return this.root.facts
       try {
-        return await this.#inFolder(parentOf(names), (at) => this.#powers.factsAt(at, nameOf(names)))
+        return await this.root.inFolder(parentOf(names), (at) => this.#powers.factsAt(at, nameOf(names)))
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return undefined
         throw error
@@ -45,15 +45,17 @@ export class DiskTree implements Tree {
   }
 
   read(names: Names, draw: Draw): Promise<Uint8Array> {
-    return this.#attempt(() => this.#inFolder(parentOf(names), (at) => this.#readIn(at, nameOf(names), draw)))
+    return this.#attempt(() =>
+      this.root.inFolder(parentOf(names), (at) => this.#readIn(at, nameOf(names), draw)),
+    )
   }
 
   async *members(names: Names): AsyncGenerator<Member> {
     const opened: number[] = []
     try {
-      const at = this.#walk(names, opened)
+      const at = this.root.walk(names, opened)
       for await (const name of this.#powers.names(at)) {
-        const facts = this.#factsIfThere(at, name)
+        const facts = this.root.factsIfThere(at, name)
         if (facts !== undefined) yield { name, kind: facts.kind, sizeBytes: facts.sizeBytes }
         // A name that is no UTF-8 cannot be looked up again; it is there all the same.
         else if (name.includes('\ufffd')) yield { name, kind: 'other', sizeBytes: 0 }
@@ -61,20 +63,20 @@ export class DiskTree implements Tree {
     } catch (error) {
       throw asFileError(error)
     } finally {
-      this.#closeAll(opened)
+      this.root.closeAll(opened)
     }
   }
 
   write(names: Names, bytes: Uint8Array, draw: Draw): Promise<void> {
     return this.#attempt(() =>
-      this.#inFolder(parentOf(names), (at) => this.#replace(at, nameOf(names), bytes, draw)),
+      this.root.inFolder(parentOf(names), (at) => this.#replace(at, nameOf(names), bytes, draw)),
     )
   }
 
   append(names: Names, bytes: Uint8Array, draw: Draw): Promise<void> {
     return this.#attempt(() =>
-      this.#inFolder(parentOf(names), async (at) => {
-        const before = this.#factsIfThere(at, nameOf(names))
+      this.root.inFolder(parentOf(names), async (at) => {
+        const before = this.root.factsIfThere(at, nameOf(names))
         const held = before === undefined ? new Uint8Array() : await this.#readIn(at, nameOf(names))
         const sizeBytes = held.length + bytes.length
         if (sizeBytes > this.#mount.fileBytesMax) throw tooLarge(this.#mount, sizeBytes)
@@ -85,7 +87,7 @@ export class DiskTree implements Tree {
 
   remove(names: Names): Promise<void> {
     return this.#attempt(() =>
-      this.#inFolder(parentOf(names), async (at) => {
+      this.root.inFolder(parentOf(names), async (at) => {
         const name = nameOf(names)
         const { kind } = this.#powers.factsAt(at, name)
         if (kind === 'other') throw kindError('What is there is no regular file and no folder.')
@@ -99,11 +101,12 @@ export class DiskTree implements Tree {
   /** A second name that must be free, then the first one goes: a file that is there already is never replaced. */
   rename(from: Names, to: Names): Promise<void> {
     return this.#attempt(() =>
-      this.#inFolder(parentOf(from), (at) =>
-        this.#inFolder(parentOf(to), async (toAt) => {
+      this.root.inFolder(parentOf(from), (at) =>
+        this.root.inFolder(parentOf(to), async (toAt) => {
           const before = this.#powers.factsAt(at, nameOf(from))
-          this.#assertRegular(before)
-          if (this.#factsIfThere(toAt, nameOf(to)) !== undefined) throw existsError('The new name is taken.')
+          this.root.assertRegular(before)
+          if (this.root.factsIfThere(toAt, nameOf(to)) !== undefined)
+            throw existsError('The new name is taken.')
           this.#powers.link(at, nameOf(from), toAt, nameOf(to))
           const after = this.#powers.factsAt(toAt, nameOf(to))
           if (after.inode !== before.inode || after.kind !== 'file') {
@@ -122,39 +125,39 @@ export class DiskTree implements Tree {
     return this.#attempt(async () => {
       const opened: number[] = []
       try {
-        let at = this.#root
+        let at = this.root.at
         for (const name of names) at = await this.#enterOrMake(at, name, opened, draw)
       } finally {
-        this.#closeAll(opened)
+        this.root.closeAll(opened)
       }
     })
   }
 
   close(): void {
-    this.#powers.close(this.#root)
+    this.root.close()
   }
 
   async #enterOrMake(at: number, name: string, opened: number[], draw: Draw): Promise<number> {
     try {
-      return this.#enter(at, name, opened)
+      return this.root.enter(at, name, opened)
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
     }
     draw(filesQuota(this.#mount, 1))
     this.#powers.makeFolder(at, name)
     await this.#sync(at)
-    return this.#enter(at, name, opened)
+    return this.root.enter(at, name, opened)
   }
 
   /** Writes beside the name, then takes the name: readers see the old file or the new one, and a failure leaves the old one. */
   async #replace(at: number, name: string, bytes: Uint8Array, draw: Draw): Promise<void> {
-    const before = this.#factsIfThere(at, name)
+    const before = this.root.factsIfThere(at, name)
     if (before === undefined) draw(filesQuota(this.#mount, 1))
-    else this.#assertRegular(before)
+    else this.root.assertRegular(before)
     const temporary = `${TEMPORARY_PREFIX}${this.#powers.randomName()}`
     const descriptor = this.#powers.createFile(at, temporary)
     try {
-      await this.#opened(descriptor, () => this.#powers.write(descriptor, bytes))
+      await this.root.opened(descriptor, () => this.#powers.write(descriptor, bytes))
       this.#powers.rename(at, temporary, name)
     } catch (error) {
       this.#powers.unlink(at, temporary)
@@ -172,16 +175,12 @@ export class DiskTree implements Tree {
     }
   }
 
-  /** Looked at before it is opened, for to open a device can be an act; and again when it is open, for then it stays what it is. */
   #readIn(at: number, name: string, draw?: Draw): Promise<Uint8Array> {
-    this.#assertRegular(this.#powers.factsAt(at, name))
-    return this.#opened(this.#powers.openFile(at, name), (descriptor) => this.#readAll(descriptor, draw))
+    return this.root.inFile(at, name, (descriptor, facts) => this.#readAll(descriptor, facts, draw))
   }
 
-  async #readAll(descriptor: number, draw?: Draw): Promise<Uint8Array> {
+  async #readAll(descriptor: number, facts: FileFacts, draw?: Draw): Promise<Uint8Array> {
     const { fileBytesMax } = this.#mount
-    const facts = this.#powers.factsOf(descriptor)
-    this.#assertRegular(facts)
     if (facts.sizeBytes > fileBytesMax) throw tooLarge(this.#mount, facts.sizeBytes)
     draw?.(bytesQuota(this.#mount, 'read', facts.sizeBytes))
     const bytes = await this.#powers.read(descriptor, fileBytesMax + 1)
@@ -190,55 +189,6 @@ export class DiskTree implements Tree {
     if (bytes.length > facts.sizeBytes)
       draw?.(bytesQuota(this.#mount, 'read', bytes.length - facts.sizeBytes))
     return bytes
-  }
-
-  #assertRegular({ kind, links, device }: FileFacts): void {
-    if (kind !== 'file') throw kindError('What is there is no regular file.')
-    if (links !== 1)
-      throw kindError('The file has several names (hard links), and another may lie elsewhere.')
-    if (device !== this.#device) throw kindError('The path leads to another file system.')
-  }
-
-  #factsIfThere(at: number, name: string): FileFacts | undefined {
-    try {
-      return this.#powers.factsAt(at, name)
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined
-      throw error
-    }
-  }
-
-  #enter(at: number, name: string, opened: number[]): number {
-    const folder = this.#powers.openFolder(at, name)
-    opened.push(folder)
-    if (this.#powers.factsOf(folder).device !== this.#device)
-      throw kindError('The path leads to another file system.')
-    return folder
-  }
-
-  #walk(names: Names, opened: number[]): number {
-    return names.reduce((at, name) => this.#enter(at, name, opened), this.#root)
-  }
-
-  async #inFolder<Value>(names: Names, work: (at: number) => Value | Promise<Value>): Promise<Value> {
-    const opened: number[] = []
-    try {
-      return await work(this.#walk(names, opened))
-    } finally {
-      this.#closeAll(opened)
-    }
-  }
-
-  async #opened<Value>(descriptor: number, work: (descriptor: number) => Promise<Value>): Promise<Value> {
-    try {
-      return await work(descriptor)
-    } finally {
-      this.#powers.close(descriptor)
-    }
-  }
-
-  #closeAll(opened: readonly number[]): void {
-    for (const descriptor of opened) this.#powers.close(descriptor)
   }
 
   async #attempt<Value>(work: () => Promise<Value>): Promise<Value> {

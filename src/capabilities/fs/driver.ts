@@ -1,15 +1,18 @@
 import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Driver, Outcome, PerformTerms } from '../capability.ts'
+import { assertFinished, commitOverlay } from './commit-overlay.ts'
 import { DiskTree } from './disk-tree.ts'
+import { finishEarlier, type Finished } from './file-commit.ts'
 import { kindError, missingError, tooMany } from './file-errors.ts'
 import { readGlob } from './glob.ts'
 import type { FsGrant } from './grant.ts'
 import { notAllowed, type FsJudgement } from './judge.ts'
 import { MemoryTree } from './memory-tree.ts'
 import { allowsFile, allowsFolder, type Mount } from './mount.ts'
-import { READING_OPS, type FileBody, type FileEntry, type FsRequest } from './ops.ts'
-import { escapeName, problemOfName } from './path.ts'
-import type { FilePowers } from './powers.ts'
+import { READING_OPS, type FileBody, type FileEntry, type FsOp, type FsRequest } from './ops.ts'
+import { escapeName, problemOfName, TEMPORARY_PREFIX } from './path.ts'
+import { OverlayTree } from './overlay-tree.ts'
+import type { FsPowers } from './powers.ts'
 import type { Found, Member, Tree } from './tree.ts'
 import type { Turns } from './turns.ts'
 
@@ -26,14 +29,20 @@ type Work = {
  * Opens the mounts of a run, each at the first call that needs it. Changes below one source come one after the other (`turns`
  * joins the runs of a process), for an append replaces the whole file; looks come at once.
  */
-export function openFsDriver({ mounts }: FsGrant, powers: FilePowers, turns: Turns): Driver {
-  const trees = new Map<Mount, Tree>()
+export function openFsDriver({ mounts }: FsGrant, powers: FsPowers, turns: Turns): Driver {
+  const trees = new Map<Mount, MountTree>()
   const underWay = new Set<Promise<unknown>>()
-  const treeOf = (mount: Mount): Tree => {
-    const tree =
-      trees.get(mount) ?? (mount.mode === 'scratch' ? new MemoryTree(mount) : new DiskTree(mount, powers))
+  const treeOf = (mount: Mount): MountTree => {
+    const tree = trees.get(mount) ?? openTree(mount, powers)
     trees.set(mount, tree)
     return tree
+  }
+  // What a host that ended left half done is finished before this run looks at anything.
+  let finished: Promise<Finished> | undefined
+  const assertWhole = async (tree: MountTree): Promise<void> => {
+    const { unfinished } = await (finished ??= finishEarlier(powers))
+    if (!(tree instanceof MemoryTree))
+      assertFinished(unfinished, (tree instanceof OverlayTree ? tree.lower : tree).root.identity)
   }
   const inTurn = async ({ source }: Mount, work: () => Promise<Outcome>): Promise<Outcome> => {
     const turn = source === undefined ? work() : turns.take(source, work)
@@ -57,7 +66,12 @@ export function openFsDriver({ mounts }: FsGrant, powers: FilePowers, turns: Tur
           throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the call began.', {
             notPerformed: true,
           })
-        return ACTS[op]({ mount, tree: treeOf(mount), request, terms })
+        const tree = treeOf(mount)
+        await assertWhole(tree)
+        if (op !== 'fs.commit') return ACTS[op]({ mount, tree, request, terms })
+        if (!(tree instanceof OverlayTree) || request.manifest === undefined)
+          throw new TollgateError('INTERNAL_ERROR', 'Nothing was staged there.')
+        return commitOverlay(tree, request.manifest, terms, powers)
       }
       try {
         return await (Object.hasOwn(READING_OPS, op) ? act() : inTurn(mount, act))
@@ -65,12 +79,26 @@ export function openFsDriver({ mounts }: FsGrant, powers: FilePowers, turns: Tur
         throw asTollgateError(error)
       }
     },
+    staged: () =>
+      [...trees.values()].flatMap((tree) =>
+        tree instanceof OverlayTree && tree.changes().length > 0
+          ? [{ op: 'fs.commit', args: tree.manifest() }]
+          : [],
+      ),
     async close() {
       await Promise.allSettled(underWay)
       for (const tree of trees.values()) tree.close()
       trees.clear()
     },
   }
+}
+
+type MountTree = MemoryTree | DiskTree | OverlayTree
+
+function openTree(mount: Mount, powers: FsPowers): MountTree {
+  if (mount.mode === 'scratch') return new MemoryTree(mount)
+  const disk = new DiskTree(mount, powers)
+  return mount.mode === 'overlay' ? new OverlayTree(mount, disk) : disk
 }
 
 const outcomeOf = (value: unknown, ingressBytes = 0): Outcome => ({ value, ingressBytes, egressBytes: 0 })
@@ -88,7 +116,7 @@ function assertSeen(mount: Mount, names: Names, { kind }: Found): void {
   if (!(kind === 'file' ? allowsFile : allowsFolder)(mount, names)) throw notAllowed(mount)
 }
 
-const ACTS: Readonly<Record<FsJudgement['op'], (work: Work) => Promise<Outcome>>> = {
+const ACTS: Readonly<Record<FsOp, (work: Work) => Promise<Outcome>>> = {
   async 'fs.read'({ mount, tree, request, terms }) {
     const bytes = await tree.read(namesBelow(mount, request.path), (quota) => terms.draw(quota))
     if (request.as === 'base64')
@@ -154,6 +182,7 @@ async function* seen(
   budget: { left: number },
 ): AsyncGenerator<Member> {
   for await (const member of tree.members(names)) {
+    if (member.name.startsWith(TEMPORARY_PREFIX)) continue
     budget.left -= 1
     if (budget.left < 0) throw tooMany(mount)
     if (terms.signal.aborted) throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended meanwhile.')

@@ -9,9 +9,18 @@ const ASKS = {
   never: ' No human is asked by default.',
 } as const
 
+const COMMITS = {
+  always: ' They are committed when the run has succeeded, and a human has approved all of them together.',
+  once_per_run:
+    ' They are committed when the run has succeeded, and a human has approved all of them together.',
+  never: ' They are committed when the run has succeeded.',
+  default:
+    ' They are committed when the run has succeeded; a human approves all of them together where a file is removed.',
+} as const
+
 const VERBS: Readonly<Record<MountMode, string>> = {
   read: 'May read files',
-  overlay: 'May read files and stage changes',
+  overlay: 'May read files and stage changes of them',
   write: 'May read, write, rename and remove files',
   scratch: 'May read and write files in memory',
 }
@@ -22,7 +31,7 @@ export const explainMounts = (mounts: readonly Mount[]): readonly string[] =>
 
 /** What may be done where. A mount without a source has no folder that could be named. */
 export function placeSentence({ path, source, mode, globs, ask }: Mount): string {
-  const asks = ask === undefined ? '' : ASKS[ask]
+  const asks = mode === 'overlay' ? COMMITS[ask ?? 'default'] : ask === undefined ? '' : ASKS[ask]
   if (globs?.length === 0) return `May reach no file in ${path}: its allow is empty.`
   const end = mode === 'scratch' ? ', gone when the run ends' : ''
   const folder = source === undefined ? '' : `, which is the folder ${JSON.stringify(source)}`

@@ -1,7 +1,8 @@
 import type { Capability } from '../capability.ts'
 import { openFsDriver } from './driver.ts'
+import { finishEarlier } from './file-commit.ts'
 import { compileFsGrant, type FsGrant } from './grant.ts'
-import type { FilePowers } from './powers.ts'
+import type { FsPowers } from './powers.ts'
 import { fsSchema, type MountDocument } from './schema.ts'
 import { Turns } from './turns.ts'
 
@@ -14,5 +15,6 @@ export const fsCapability: Capability = {
   schema: fsSchema,
   compile: (document, environment) => compileFsGrant(document as readonly MountDocument[], environment),
   // The broker hands back the grant that compile made, and src/run the powers that it put together for files.
-  openDriver: (grant, setting) => openFsDriver(grant as FsGrant, setting.powers as FilePowers, turns),
+  openDriver: (grant, setting) => openFsDriver(grant as FsGrant, setting.powers as FsPowers, turns),
+  recover: async (powers) => (await finishEarlier(powers as FsPowers)).remarks,
 }

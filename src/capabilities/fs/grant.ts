@@ -3,11 +3,12 @@ import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
 import { compileFsPattern } from './action-pattern.ts'
 import { declareFs } from './declaration.ts'
 import { explainMounts, worstCaseOfMounts } from './explain.ts'
-import { judgeFsCall } from './judge.ts'
+import { judgeFsCall, judgeFsCommit } from './judge.ts'
 import { compileMount, isWritable, type Mount } from './mount.ts'
-import { READING_OPS, WRITING_OPS, type FsArguments, type FsOp } from './ops.ts'
+import { HOST_OPS, READING_OPS, WRITING_OPS, type FsArguments, type FsOp } from './ops.ts'
 import { escapeName } from './path.ts'
 import type { MountDocument } from './schema.ts'
+import type { Manifest } from './staged-change.ts'
 
 /** The compiled `permissions.filesystem`. Beside the contract it has the mounts, for the driver. */
 export interface FsGrant extends Grant {
@@ -26,15 +27,14 @@ export function compileFsGrant(document: readonly MountDocument[], environment: 
     ...READING_OPS,
     ...(mounts.some(isWritable) && WRITING_OPS),
   }
+  const hostOps = mounts.some(({ mode }) => mode === 'overlay') ? HOST_OPS : {}
   return Object.freeze<FsGrant>({
     capability: 'filesystem',
     mounts,
-    ops: Object.freeze(
-      Object.entries(known).map(([name, schema]) =>
-        Object.freeze({ name, path: Object.freeze(name.split('.')), arguments: schema }),
-      ),
-    ),
+    ops: opsOf(known),
+    hostOps: opsOf(hostOps),
     judge(op, args) {
+      if (Object.hasOwn(hostOps, op)) return judgeFsCommit(mounts, args as Manifest)
       if (!Object.hasOwn(known, op))
         throw new TollgateError(
           'DENIED_NOT_GRANTED',
@@ -55,3 +55,10 @@ export function compileFsGrant(document: readonly MountDocument[], environment: 
     declare: () => declareFs(mounts),
   })
 }
+
+const opsOf = (schemas: Readonly<Record<string, GrantedOp['arguments']>>): readonly GrantedOp[] =>
+  Object.freeze(
+    Object.entries(schemas).map(([name, schema]) =>
+      Object.freeze({ name, path: Object.freeze(name.split('.')), arguments: schema }),
+    ),
+  )

@@ -4,14 +4,22 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Category, IdempotencyClass, Judgement, Quota } from '../capability.ts'
 import { readGlob } from './glob.ts'
 import { allowsFile, allowsFolder, isWritable, type Mount } from './mount.ts'
-import { READING_OPS, type FileBody, type FsArguments, type FsOp, type FsRequest } from './ops.ts'
+import {
+  READING_OPS,
+  type FileBody,
+  type FsArguments,
+  type FsOp,
+  type FsRequest,
+  type HostOp,
+} from './ops.ts'
+import type { Manifest } from './staged-change.ts'
 import { isReservedName, pathError, PATH_BYTES_MAX, readGuestPath } from './path.ts'
 
 /** A place below a mount. */
 type Place = { readonly mount: Mount; readonly path: string; readonly names: readonly string[] }
 
 /** A judgement of this capability, whose request has its real type. */
-export type FsJudgement = Judgement & { readonly op: FsOp; readonly request: FsRequest }
+export type FsJudgement = Judgement & { readonly op: FsOp | HostOp; readonly request: FsRequest }
 
 const isReading = (op: FsOp): boolean => Object.hasOwn(READING_OPS, op)
 
@@ -34,6 +42,25 @@ export function judgeFsCall(mounts: readonly Mount[], op: FsOp, args: FsArgument
   const sizeBytes = sizeOf(body)
   if (sizeBytes > mount.fileBytesMax) throw tooLarge(mount, sizeBytes)
   return judgementOf(op, mount, { mount: mount.index, path, body, sizeBytes })
+}
+
+/** Judges the commit of what was staged in a mount. Throws DENIED_FILE_PATH. */
+export function judgeFsCommit(mounts: readonly Mount[], manifest: Manifest): FsJudgement {
+  const mount = mounts.find(({ path, mode }) => path === manifest.path && mode === 'overlay')
+  if (mount === undefined) throw pathError('Nothing is committed there.', 'Only overlay mounts are.')
+  const { path, changes, bytes, sha256, removals } = manifest
+  return deepFreeze<FsJudgement>({
+    op: 'fs.commit',
+    rule: mount.rule,
+    effect: 'write',
+    categories: removals > 0 ? ['delete'] : [],
+    ...(mount.ask !== undefined && { ask: mount.ask }),
+    subject: `fs.commit ${path} (${changes} changes, ${bytes} bytes, sha256 ${sha256})`,
+    request: { mount: mount.index, path, manifest },
+    costMicroUsd: 0,
+    quotas: [],
+    idempotency: 'at_most_once',
+  })
 }
 
 /** Finds the mount of a path and measures its depth. Throws DENIED_FILE_PATH and LIMIT_FILES. */
@@ -137,6 +164,8 @@ const idempotencyOf = (op: FsOp): IdempotencyClass =>
 
 function judgementOf(op: FsOp, mount: Mount | undefined, request: FsRequest): FsJudgement {
   const rule = mount?.rule ?? 'permissions.filesystem'
+  // Nothing is done before the commit, which asks.
+  const isOverlay = mount?.mode === 'overlay'
   const removes = op === 'fs.remove' && mount?.mode === 'write'
   const categories: readonly Category[] = removes ? ['delete'] : []
   return deepFreeze<FsJudgement>({
@@ -144,7 +173,7 @@ function judgementOf(op: FsOp, mount: Mount | undefined, request: FsRequest): Fs
     rule,
     effect: isReading(op) ? 'read' : 'write',
     categories,
-    ...(mount?.ask !== undefined && { ask: mount.ask }),
+    ...(isOverlay ? { ...(!isReading(op) && { isStaged: true as const }) } : askOf(mount)),
     subject: subjectOf(op, request),
     request,
     costMicroUsd: 0,
@@ -152,6 +181,9 @@ function judgementOf(op: FsOp, mount: Mount | undefined, request: FsRequest): Fs
     idempotency: idempotencyOf(op),
   })
 }
+
+const askOf = (mount: Mount | undefined): Pick<Judgement, 'ask'> =>
+  mount?.ask === undefined ? {} : { ask: mount.ask }
 
 /** The bytes of a write are known before; those of a read are drawn when the file is open. */
 function quotasOf(mount: Mount, { sizeBytes }: FsRequest): readonly Quota[] {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { manifestSchema, type Manifest } from './staged-change.ts'
 
 const path = z.string().max(8192)
 const body = z.union([
@@ -26,6 +27,10 @@ export const WRITING_OPS = {
   'fs.rename': z.strictObject({ from: path, to: path }),
 } as const
 
+/** What the host alone calls, when a run has succeeded: the commit of an overlay mount. */
+export const HOST_OPS = { 'fs.commit': manifestSchema } as const
+
+export type HostOp = keyof typeof HOST_OPS
 export type ReadingOp = keyof typeof READING_OPS
 export type WritingOp = keyof typeof WRITING_OPS
 export type FsOp = ReadingOp | WritingOp
@@ -54,6 +59,8 @@ export type FsRequest = {
   readonly body?: FileBody
   /** Bytes of the body. */
   readonly sizeBytes?: number
+  /** What a commit commits. */
+  readonly manifest?: Manifest
 }
 
 /** An entry of a listing. `other`: what is no regular file and no folder, or has a name that no path can say. */

@@ -33,6 +33,8 @@ export type FilePowers = {
   /** Mode 0700. */
   makeFolder(at: number, name: string): void
   rename(at: number, from: string, to: string): void
+  /** As rename, into another open folder. */
+  move(at: number, from: string, toAt: number, to: string): void
   /** Gives a file a second name; EEXIST where the name is taken. */
   link(at: number, from: string, toAt: number, to: string): void
   unlink(at: number, name: string): void
@@ -40,6 +42,26 @@ export type FilePowers = {
   /** Hands the names of a folder to the disk. */
   sync(at: number): Promise<void>
   close(descriptor: number): void
+  /** The path of an open folder, for finding it again when the host was restarted. */
+  placeOf(at: number): string
   /** A name that nobody can guess. */
   randomName(): string
 }
+
+/** The redo log of commits, kept in the state of the host: what tells after a crash whether one happened. */
+export type CommitLog = {
+  /** Undefined while somebody else commits; the system releases it with the process. */
+  lock(): (() => void) | undefined
+  unfinished(): readonly {
+    readonly id: string
+    readonly state: 'prepared' | 'decided'
+    readonly manifest: string
+  }[]
+  prepare(id: string, manifest: string): void
+  /** The switch: when it returns, the disk has it. */
+  decide(id: string): void
+  settle(id: string, fate: 'done' | 'undone' | 'conflict'): void
+}
+
+/** All that the driver is handed. */
+export type FsPowers = FilePowers & { readonly commits: CommitLog }

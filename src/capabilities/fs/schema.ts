@@ -5,7 +5,8 @@ import { problemOfName } from './path.ts'
 /** What is read or written in one piece crosses to the guest as JSON. */
 const FILE_KB_MAX = 16 * 1024
 const TOTAL_KB_MAX = 1024 * 1024
-const SCRATCH_KB_MAX = 64 * 1024
+const MEMORY_KB_MAX = 64 * 1024
+const STAGED_FILES_MAX = 10_000
 const MOUNTS_MAX = 64
 
 const positive = (max: number): z.ZodNumber => z.number().positive().max(max)
@@ -34,7 +35,9 @@ const mount = z
       .describe('folder of the host; relative ones stand beside the policy. A scratch mount has none'),
     mode: z
       .enum(['read', 'overlay', 'write', 'scratch'])
-      .describe('read; write (at once); scratch: in memory, gone when the run ends'),
+      .describe(
+        'read; overlay: changes stay in memory, and are committed when the run has succeeded; write (at once); scratch: in memory, gone when the run ends',
+      ),
     allow: z
       .array(glob)
       .max(1000)
@@ -45,7 +48,7 @@ const mount = z
     max_file_kb: positive(FILE_KB_MAX).default(1024).describe('one file, read or written'),
     max_total_kb: positive(TOTAL_KB_MAX)
       .default(10_240)
-      .describe('bytes read in a task, and as many written; of a scratch mount: bytes that it holds'),
+      .describe('bytes read in a task, and as many written; of a mount in memory: also what it holds'),
     max_files: z
       .int()
       .min(1)
@@ -56,28 +59,22 @@ const mount = z
     ask: z
       .enum(['always', 'never', 'once_per_run'])
       .optional()
-      .describe('when a human must approve; default: removals outside memory ask'),
+      .describe(
+        'when a human must approve: of an overlay its commit, else each call; default: what removes files of the host asks',
+      ),
   })
   .superRefine((entry, refinement) => {
-    const report = (key: string, message: string, code?: string): void =>
-      refinement.addIssue({
-        code: 'custom',
-        path: [key],
-        message,
-        ...(code !== undefined && { params: { code } }),
-      })
-    if (entry.mode === 'overlay')
-      report(
-        'mode',
-        'overlay is not enforced by this version: use read, write or scratch',
-        'CONFIG_NOT_BUILT',
-      )
+    const report = (key: string, message: string): void =>
+      refinement.addIssue({ code: 'custom', path: [key], message })
+    const isInMemory = entry.mode === 'scratch' || entry.mode === 'overlay'
+    if (isInMemory && entry.max_total_kb > MEMORY_KB_MAX)
+      report('max_total_kb', `must be at most ${MEMORY_KB_MAX} where the mount is in memory`)
+    if (entry.mode === 'overlay' && entry.max_files > STAGED_FILES_MAX)
+      report('max_files', `must be at most ${STAGED_FILES_MAX} where changes are staged`)
     if (entry.mode === 'scratch') {
       if (entry.source !== undefined) report('source', 'a scratch mount is in memory and has no source')
       if (entry.allow !== undefined)
         report('allow', 'a scratch mount holds only what the tool writes; it takes no globs')
-      if (entry.max_total_kb > SCRATCH_KB_MAX)
-        report('max_total_kb', `must be at most ${SCRATCH_KB_MAX} where the mount is in memory`)
     } else {
       if (entry.source === undefined) report('source', 'is missing; it must be a folder of the host')
       if (entry.allow === undefined) report('allow', 'is missing; it must list globs: ["**"] for every file')

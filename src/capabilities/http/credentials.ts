@@ -3,6 +3,7 @@ import type { ResolvedSecret } from '../capability.ts'
 import { awsHeaders } from './aws-v4.ts'
 import { agreesWith, matchesHost, originText, readDomainPattern, type Origin } from './domain-pattern.ts'
 import type { Header } from './header-rules.ts'
+import { isRenewable, type CallTokens } from './call-tokens.ts'
 import type { HttpRequest } from './ops.ts'
 
 /** What a header value may hold (RFC 9110, section 5.5, without obs-text); a credential with anything else was pasted wrongly. */
@@ -13,15 +14,30 @@ export async function credentialHeaders(
   name: string,
   request: HttpRequest,
   secrets: ReadonlyMap<string, ResolvedSecret>,
+  tokens: CallTokens,
 ): Promise<readonly Header[]> {
   const header = credentialFor(name, request, secrets)
   if (header !== undefined) return [header]
   const secret = secrets.get(name)
+  if (secret !== undefined && isRenewable(secret))
+    return [['authorization', `Bearer ${await tokens.get(secret)}`]]
   return secret?.signer.kind === 'aws_v4' ? awsHeaders(request, secret.signer, secret.value, Date.now()) : []
 }
 
+/** Throws DENIED_SECRET_HOST when a secret may not go to an origin. */
+export function refuseOtherHost({ name, hosts }: ResolvedSecret, origin: Origin): void {
+  if (hosts === undefined || hosts.some((host) => mayGoTo(host, origin))) return
+  const place = originText(origin)
+  const rule = `secrets.${name}.hosts`
+  throw new TollgateError('DENIED_SECRET_HOST', `The secret ${name} may not go to ${place}.`, {
+    rule,
+    change: `list ${place} under ${rule}`,
+  })
+}
+
 /**
- * The header that carries a credential to an origin, undefined where it is none but a signature. Made after the final judgement of each hop, never part of what is judged,
+ * The header that carries a credential to an origin, undefined where it is a signature, or a token that
+ * must be got first. Made after the final judgement of each hop, never part of what is judged,
  * approved or recorded. Throws DENIED_SECRET_HOST when the secret may not go there, CONFIG_SECRET_MISSING when it cannot be sent.
  */
 export function credentialFor(
@@ -33,13 +49,7 @@ export function credentialFor(
   const rule = `secrets.${name}`
   if (secret === undefined)
     throw new TollgateError('CONFIG_SECRET_MISSING', `The secret ${name} was not resolved.`, { rule })
-  if (secret.hosts !== undefined && !secret.hosts.some((host) => mayGoTo(host, origin))) {
-    const place = originText(origin)
-    throw new TollgateError('DENIED_SECRET_HOST', `The secret ${name} may not go to ${place}.`, {
-      rule: `${rule}.hosts`,
-      change: `list ${place} under ${rule}.hosts`,
-    })
-  }
+  refuseOtherHost(secret, origin)
   const header = signed(secret)
   if (header !== undefined && !SENDABLE.test(header[1])) {
     throw new TollgateError(
@@ -71,6 +81,7 @@ function signed({ value, signer }: ResolvedSecret): Header | undefined {
     case 'header':
       return [signer.name.toLowerCase(), value]
     case 'aws_v4':
+    case 'oauth_refresh':
     case 'none':
       return undefined
   }

@@ -4,6 +4,7 @@ import { Connections } from './connections.ts'
 import { createConnector } from './connector.ts'
 import { Deadline } from './deadline.ts'
 import type { HttpGrant, HttpJudgement } from './grant.ts'
+import { createRenewal } from './oauth-refresh.ts'
 import type { HttpPowers } from './powers.ts'
 import { Slots } from './slots.ts'
 import { performRequest } from './perform.ts'
@@ -13,9 +14,15 @@ import { performRequest } from './perform.ts'
  * proxies, Alt-Svc and HTTP/2 are not spoken, whatever the environment or a server says.
  */
 export function openHttpDriver(grant: HttpGrant, powers: HttpPowers, setting: DriverSetting): Driver {
-  const connections = new Connections(createConnector(powers, grant.settings.networks))
+  const connect = createConnector(powers, grant.settings.networks)
+  const connections = new Connections(connect)
   const slots = new Slots(grant.settings.concurrentMax)
-  const parts = { grant, connections, secrets: setting.secrets }
+  const parts = {
+    grant,
+    connections,
+    secrets: setting.secrets,
+    renew: createRenewal(connect, setting.secrets),
+  }
   return {
     async perform(judgement, call) {
       // The broker hands back what the grant judged.

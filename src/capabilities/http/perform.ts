@@ -7,6 +7,7 @@ import type { Deadline } from './deadline.ts'
 import { discardResponse, headersToSend, readResponse, send, type Response } from './exchange.ts'
 import { entryOf, type HttpGrant, type HttpJudgement, type RequestDraft } from './grant.ts'
 import type { Header } from './header-rules.ts'
+import { CallTokens, isRenewable, type RenewTokens } from './call-tokens.ts'
 import { egressBytes, egressMicroUsd } from './quotas.ts'
 import { judgeHop, nextDraft, tooManyRedirects } from './redirects.ts'
 
@@ -15,6 +16,7 @@ export type Parts = {
   readonly grant: HttpGrant
   readonly secrets: ReadonlyMap<string, ResolvedSecret>
   readonly connections: Connections
+  readonly renew: RenewTokens
 }
 
 /** One call under way: the request, the redirects that it follows, and what they amount to so far. */
@@ -22,6 +24,7 @@ type Progress = Parts & {
   readonly call: PerformTerms
   readonly deadline: Deadline
   readonly first: HttpJudgement
+  readonly tokens: CallTokens
   hops: number
   /** URL, headers and body as the guest chose them, of every hop; what the host adds is not the guest's doing. */
   egressBytes: number
@@ -45,6 +48,7 @@ export async function performRequest(
     call,
     deadline,
     first,
+    tokens: new CallTokens(parts.renew, deadline),
     hops: 0,
     egressBytes: 0,
     ingressBytes: 0,
@@ -62,7 +66,7 @@ export async function performRequest(
 /** One hop after another, until an answer is no redirect. */
 async function followAll(progress: Progress): Promise<Outcome> {
   for (let hop = progress.first; ;) {
-    const response = await sendHop(progress, hop)
+    const response = await sendRenewed(progress, hop)
     try {
       const draft = nextDraft(hop.request, response.status, response.headers)
       if (draft === undefined) return await finish(progress, hop, response)
@@ -72,6 +76,31 @@ async function followAll(progress: Progress): Promise<Outcome> {
       throw error
     }
   }
+}
+
+/** Sends one hop; once more with another token where the first was rejected and sending twice does no harm. */
+async function sendRenewed(progress: Progress, hop: HttpJudgement): Promise<Response> {
+  const { grant, secrets, tokens, connections, deadline } = progress
+  const response = await sendHop(progress, hop)
+  const secret = secrets.get(entryOf(grant, hop).auth ?? '')
+  if (response.status !== 401 || hop.idempotency !== 'idempotent') return response
+  if (secret === undefined || !isRenewable(secret)) return response
+  try {
+    if (!(await tokens.replace(secret))) return response
+    drawAgain(progress, hop)
+    progress.ingressBytes += await discardResponse(response, deadline)
+  } catch (error) {
+    await response.connection.end()
+    throw error
+  }
+  connections.keep(response.connection)
+  progress.counted = undefined
+  return sendHop(progress, hop)
+}
+
+/** What is sent further sends bytes like a call. It is none: rates count calls. */
+function drawAgain({ call }: Progress, hop: HttpJudgement): void {
+  for (const quota of hop.quotas) if (quota.windowMs === undefined) call.draw(quota)
 }
 
 /** Sends one hop. While nothing has left, a failure says so: then nothing is charged, and an effect can be tried again. */
@@ -84,9 +113,12 @@ async function sendHop(progress: Progress, hop: HttpJudgement): Promise<Response
 }
 
 /** Everything that the host adds is decided here, by the entry that allowed this hop. */
-async function headersOf({ grant, secrets, call }: Progress, hop: HttpJudgement): Promise<readonly Header[]> {
+async function headersOf(
+  { grant, secrets, tokens, call }: Progress,
+  hop: HttpJudgement,
+): Promise<readonly Header[]> {
   const { auth } = entryOf(grant, hop)
-  const credential = auth === undefined ? [] : await credentialHeaders(auth, hop.request, secrets)
+  const credential = auth === undefined ? [] : await credentialHeaders(auth, hop.request, secrets, tokens)
   return headersToSend(hop.request, credential, hop.idempotency === 'keyed' ? call.idempotencyKey : undefined)
 }
 
@@ -144,8 +176,7 @@ async function followRedirect(
   const { redirectsMax } = grant.settings
   if (progress.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
   const hop = judgeHop(grant, first, draft, (judgement) => call.asks(judgement))
-  // A hop sends bytes like a call. It is none: rates count calls.
-  for (const quota of hop.quotas) if (quota.windowMs === undefined) call.draw(quota)
+  drawAgain(progress, hop)
   progress.ingressBytes += await discardResponse(response, deadline)
   connections.keep(response.connection)
   progress.hops += 1
@@ -154,7 +185,7 @@ async function followRedirect(
 
 /** Reads the last answer, and says what the call amounted to. */
 async function finish(progress: Progress, hop: HttpJudgement, response: Response): Promise<Outcome> {
-  const { grant, first, connections, deadline, hops, egressBytes: sentBytes } = progress
+  const { grant, first, tokens, connections, deadline, hops, egressBytes: sentBytes } = progress
   const { responseBytesMax, egressMbMicroUsd } = grant.settings
   const decoded = await readResponse(response, hop.request, responseBytesMax, deadline)
   connections.keep(response.connection)
@@ -168,6 +199,7 @@ async function finish(progress: Progress, hop: HttpJudgement, response: Response
       address: response.connection.address,
       status: response.status,
       hops,
+      ...(tokens.renewed && { token_renewed: true }),
       // Without the query: in a redirect it often is a credential, like the signature of a prepared download. The record cuts
       // it, once what is known to be secret is out of it.
       ...(hops > 0 && { final_url: url.slice(0, url.length - query.length) }),

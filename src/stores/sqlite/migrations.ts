@@ -33,4 +33,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (principal, key)
   ) STRICT;
   `,
+  `
+  CREATE TABLE file_commits (id TEXT PRIMARY KEY, state TEXT NOT NULL, manifest TEXT NOT NULL) STRICT;
+  CREATE INDEX file_commits_unfinished ON file_commits (state) WHERE state IN ('prepared', 'decided');
+  `,
 ]

@@ -1,6 +1,7 @@
 import type { Store } from '../ports.ts'
 import { receiptPort, ticketPort } from './approvals.ts'
 import { openDatabase } from './database.ts'
+import { fileCommitPort } from './file-commits.ts'
 import { journalPort, runPort } from './journal.ts'
 import { kvPort } from './kv.ts'
 import { taskPort } from './tasks.ts'
@@ -15,6 +16,7 @@ export function openSqliteStore(stateFolder: string): Store {
     receipts: receiptPort(database),
     tasks: taskPort(database),
     kv: kvPort(database),
+    fileCommits: fileCommitPort(database, stateFolder),
     snapshot: (work) => database.snapshot(work),
     close: () => database.close(),
   }

@@ -16,6 +16,8 @@ export type CallRow = {
   readonly egressBytes: number
   readonly ms: number | undefined
   readonly costUsd: number
+  /** What a commit of files changed, one after the other. */
+  readonly committed: string | undefined
 }
 
 const textOf = (facts: AuditRecord['facts'], key: string): string | undefined => {
@@ -46,6 +48,7 @@ export const callRows = (records: readonly AuditRecord[]): CallRow[] =>
       ingressBytes: numberOf(facts, 'ingress_bytes') ?? 0,
       egressBytes: numberOf(facts, 'egress_bytes') ?? 0,
       ms: numberOf(facts, 'ms'),
+      committed: textOf(facts, 'committed'),
       costUsd: (numberOf(facts, 'cost_micro_usd') ?? 0) / 1e6,
     }))
     .sort((left, right) => left.seq - right.seq)

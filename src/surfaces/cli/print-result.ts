@@ -11,6 +11,7 @@ const VALUE_LINES_MAX = 200
 const VALUE_SIZE_MAX = 32 * 1024
 const STACK_LINES_MAX = 12
 const WARNINGS_MAX = 20
+const COMMITTED_SIZE_MAX = 2_500
 
 const LOOKS = {
   done: { mark: '✔', format: ['bold', 'green'] },
@@ -29,6 +30,7 @@ export const resultLines = (result: RunResult, records: readonly AuditRecord[], 
     ...section('value', valueLines(result)),
     ...section('error', errorLines(result, style)),
     ...section('calls', callsLines(rows, style)),
+    ...section('committed', committedLines(rows)),
     ...section('refused or failed', refusalLines(withoutEnding(rows, result), style)),
     ...section('approvals', approvalLines(result)),
     ...section('usage', usageLines(result.usage, style)),
@@ -55,6 +57,11 @@ const valueLines = (result: RunResult): string[] => {
     ...(whole ? [] : [`… [cut, ${text.length} characters in all; --json prints everything]`]),
   ].map((line) => `  ${line}`)
 }
+
+const committedLines = (rows: readonly CallRow[]): string[] =>
+  rows.flatMap(({ committed }) =>
+    committed === undefined ? [] : [`  ${printable(cut(committed, COMMITTED_SIZE_MAX))}`],
+  )
 
 /** The calls without the one whose refusal ended the run: the error tells it already. */
 const withoutEnding = (rows: readonly CallRow[], { error }: RunResult): readonly CallRow[] => {

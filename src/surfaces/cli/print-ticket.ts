@@ -1,7 +1,8 @@
 import { domainToASCII } from 'node:url'
 import type { Ticket } from '../../index.ts'
+import { renderCommit, type Line } from './print-commit.ts'
 import { cut, printable, wrapped } from './printable.ts'
-import type { Format, Style } from './style.ts'
+import type { Style } from './style.ts'
 import { formatMs, formatUsd } from './units.ts'
 
 const FIELDS_MAX = 40
@@ -89,9 +90,6 @@ const warnings = (fields: readonly Field[]): string[] => {
   ]
 }
 
-/** One line of a ticket: its head and its text are formatted apart. */
-type Line = { readonly head?: string; readonly text: string; readonly format?: Format }
-
 /** The rows of a line: each begins with the bar, and those after the first with the mark that they go on. */
 const rowsOf = ({ head = '', text, format }: Line, style: Style, columns: number): string[] => {
   const paint = (row: string): string => (format === undefined ? row : style.paint(format, row))
@@ -117,6 +115,25 @@ const factsOf = (ticket: Ticket, nowMs: number): Line[] => {
   ]
 }
 
+/** What would be executed: the changes of a commit of files, or the fields of a request one by one. */
+function renderCommitOrFields(
+  ticket: Ticket,
+  full: boolean,
+): { shown: readonly Line[]; fields: readonly Field[]; wasCut: boolean } {
+  const commit = renderCommit(ticket, full)
+  if (commit !== undefined) return { ...commit, shown: [{ text: 'changes', format: 'dim' }, ...commit.lines] }
+  const bounds = full ? FULL : SHORT
+  const { fields, hasMore } = fieldsOf(ticket.request, bounds)
+  const shown: Line[] = [
+    { text: 'request', format: 'dim' },
+    ...fields.map(({ path, text }) => ({
+      text: `  ${cut(path || 'value', PATH_SIZE_MAX)} = ${cut(text, bounds.fieldSizeMax)}`,
+    })),
+    ...(hasMore ? [{ text: `  (cut after ${fields.length} fields)`, format: 'yellow' as const }] : []),
+  ]
+  return { shown, fields, wasCut: hasMore || fields.some(({ text }) => text.length > bounds.fieldSizeMax) }
+}
+
 /**
  * A ticket as a human judges it, made by the host from the data that will be executed: bounded, one field a line, every row
  * behind a bar that guest text cannot leave, whatever it holds and however long it is. Longer values are cut with a mark. The
@@ -129,16 +146,10 @@ export const renderTicket = (
   options: { full?: boolean; columns?: number | undefined } = {},
 ): RenderedTicket => {
   const { full = false, columns = style.columns } = options
-  const bounds = full ? FULL : SHORT
-  const { fields, hasMore } = fieldsOf(ticket.request, bounds)
-  const wasCut = hasMore || fields.some(({ text }) => text.length > bounds.fieldSizeMax)
+  const { shown, fields, wasCut } = renderCommitOrFields(ticket, full)
   const lines: Line[] = [
     ...factsOf(ticket, nowMs),
-    { text: 'request', format: 'dim' },
-    ...fields.map(({ path, text }) => ({
-      text: `  ${cut(path || 'value', PATH_SIZE_MAX)} = ${cut(text, bounds.fieldSizeMax)}`,
-    })),
-    ...(hasMore ? [{ text: `  (cut after ${fields.length} fields)`, format: 'yellow' as const }] : []),
+    ...shown,
     ...warnings(fields).map((text) => ({ text: `  ${text}`, format: 'yellow' as const })),
   ]
   const edge = style.paint('yellow', '│')

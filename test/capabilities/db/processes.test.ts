@@ -1,11 +1,15 @@
 import { readFileSync, readdirSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import type { DbGrant } from '../../../src/capabilities/db/grant.ts'
+import type { CommitArguments, DbRequest } from '../../../src/capabilities/db/ops.ts'
+import { SqliteLine } from '../../../src/capabilities/db/sqlite-line.ts'
+import { definePolicy } from '../../../src/policy.ts'
 import type { ChildPort } from '../../../src/capabilities/capability.ts'
 import { TollgateError } from '../../../src/errors/tollgate-error.ts'
 import { createDbPowers, type DbPowers } from '../../../src/run/db-powers.ts'
 import { encodeFrame, LAST } from '../../../src/capabilities/db/frames.ts'
 import { openGate } from '../../harness/gate.ts'
-import { askShop, openShop, shopPolicy } from './shops.ts'
+import { askShop, openShop, shopPolicy, writePolicy } from './shops.ts'
 
 const OWN = 'dist/children/db.mjs'
 
@@ -110,4 +114,36 @@ it('an engine that is missing is a coded error of the call', async () => {
   await using gate = await openGate({ powers: { db: power } })
   const { verdicts } = await askShop(gate, shopPolicy(shop), ['select 1', 'select 1'])
   expect(verdicts).toEqual(['INTERNAL_CHILD_START at perform', 'INTERNAL_CHILD_START at perform'])
+})
+
+it('a transaction that is open for five minutes is given up, and its run cannot commit', async () => {
+  using shop = openShop()
+  const grant = definePolicy(writePolicy(shop)).grants.get('db') as DbGrant
+  const database = grant.databases.get('shop')
+  if (database === undefined) throw new Error('none')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const answers = [OPENED, json({ ok: true, changes: 1 }), json({ ok: true })]
+    const line = new SqliteLine(database, liar(...answers), { principal: 'alpha', runId: 'run' })
+    const write: DbRequest = {
+      kind: 'execute',
+      database: 'shop',
+      sql: 'x',
+      params: [],
+      verb: 'insert',
+      mayDelete: false,
+    }
+    const signal = new AbortController().signal
+    expect(await line.perform(write, signal)).toMatchObject({ value: { changes: 1 } })
+    const args = line.staged()?.args as CommitArguments
+    expect(args).toMatchObject({ database: 'shop', statements: 1 })
+    vi.advanceTimersByTime(300_000)
+    await expect(line.perform({ kind: 'commit', ...args }, signal)).rejects.toMatchObject({
+      code: 'UPSTREAM_DB_ROLLED_BACK',
+    })
+    expect(() => line.staged()).toThrow('was open for 300 s')
+    await line.close()
+  } finally {
+    vi.useRealTimers()
+  }
 })

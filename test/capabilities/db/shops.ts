@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,9 @@ const SHOP = `
   CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, email TEXT, tenant TEXT, ssn TEXT);
   INSERT INTO customers VALUES (1, 'ada', 'ada@a.test', 'alpha', 'ssn-ada'), (2, 'bob', 'bob@b.test', 'beta', 'ssn-bob'),
     (3, 'eve', 'eve@a.test', 'alpha', 'ssn-eve');
+  CREATE TABLE notes (id INTEGER PRIMARY KEY, order_id INTEGER, text TEXT NOT NULL UNIQUE, stars INTEGER DEFAULT 3 CHECK (stars < 6),
+    hidden TEXT DEFAULT 'kept');
+  INSERT INTO notes VALUES (1, 1, 'good', 5, 'h1'), (2, 3, 'bad', 1, 'h2');
   CREATE TABLE secrets (key TEXT, value TEXT);
   INSERT INTO secrets VALUES ('master', 'hunter2-hunter2');
   CREATE TABLE cells (id INTEGER PRIMARY KEY, kind TEXT, value);
@@ -24,8 +28,10 @@ export type Shop = {
   readonly file: string
   /** A folder beside the file. */
   folder(name: string): string
-  /** Names and bytes of all that is in the folder. */
+  /** Names and digests of all that is in the folder. */
   snapshot(): Readonly<Record<string, string>>
+  /** The rows of a query with all rights, each a list. */
+  rows(sql: string): readonly unknown[][]
   /** Runs SQL with all rights. */
   exec(sql: string): void
   /** Replaces the file by a text. */
@@ -49,6 +55,12 @@ export const openShop = (extra = ''): Shop => {
   return {
     file,
     folder: (name) => join(folder, name),
+    rows(sql) {
+      const database = new DatabaseSync(file)
+      const rows = database.prepare(sql).all()
+      database.close()
+      return rows.map((row) => Object.values(row))
+    },
     exec,
     overwrite: (text) => writeFileSync(file, text),
     hold(sql) {
@@ -75,7 +87,10 @@ export const openShop = (extra = ''): Shop => {
       }),
     snapshot: () =>
       Object.fromEntries(
-        readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]),
+        readdirSync(folder).map((name) => {
+          const bytes = readFileSync(join(folder, name))
+          return [name, bytes.length === 0 ? '' : hash('sha256', bytes)]
+        }),
       ),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
@@ -98,7 +113,7 @@ export const shopPolicy = (shop: Shop, entry: object = {}, rest: object = {}): o
   ...rest,
 })
 
-/** One verdict a statement: its rows, or `CODE at gate`. */
+/** One verdict a statement: its rows (what was written is one), or `CODE at gate`. */
 export type Verdict = unknown[] | string
 
 const ASK = `const seen = []
@@ -116,13 +131,14 @@ export const askShop = async (
   policy: object,
   statements: readonly Statement[],
   principal = 'alpha',
+  code = ASK,
 ): Promise<{
   readonly verdicts: readonly Verdict[]
   readonly texts: readonly string[]
   readonly result: RunResult
 }> => {
   const input = statements.map((one) => (typeof one === 'string' ? { sql: one } : one))
-  const result = await gate.run({ code: ASK, policy, input, principal })
+  const result = await gate.run({ code, policy, input, principal })
   const seen = (result.value ?? []) as Verdict[]
   return {
     verdicts: seen.map((one) => (typeof one === 'string' ? one.replace(/\|.*$/su, '') : one)),
@@ -130,3 +146,40 @@ export const askShop = async (
     result,
   }
 }
+
+/** A grant that writes: orders in every way, notes without their hidden column, customers of one tenant. */
+export const WRITE = {
+  read: {
+    orders: '*',
+    notes: ['id', 'order_id', 'text', 'stars'],
+    customers: { show: ['id', 'name', 'tenant'], mask: ['email'], where: 'tenant = :principal' },
+    cells: '*',
+  },
+  write: {
+    orders: ['insert', 'update', 'delete'],
+    notes: ['insert', 'update'],
+    customers: ['insert', 'update', 'delete'],
+  },
+} as const
+
+/** A policy that may write; what deletes is approved by the test. */
+export const writePolicy = (shop: Shop, entry: object = {}, rest: object = {}): object => {
+  const policy = shopPolicy(shop, { ...WRITE, ...entry }, rest) as { permissions: object }
+  return { ...policy, permissions: { ...policy.permissions, db_write: true } }
+}
+
+const EXECUTE = `const seen = []
+  for (const { sql, params } of input) {
+    const verb = /^\\s*select/i.test(sql) ? 'query' : 'execute'
+    try { const done = await db.shop[verb](sql, params); seen.push(verb === 'query' ? done.map((row) => Object.values(row)) : [done]) }
+    catch (error) { seen.push(error.code + ' at ' + error.gate + '| ' + error.message) }
+  }
+  return seen`
+
+/** Sends statements that write, and those that begin with SELECT as queries. */
+export const writeShop = (
+  gate: Tollgate,
+  policy: object,
+  statements: readonly Statement[],
+  principal = 'alpha',
+): ReturnType<typeof askShop> => askShop(gate, policy, statements, principal, EXECUTE)

@@ -1,4 +1,4 @@
-/** A process of a database as it would be without authorizer, views and limits: read-only, and that is all. For negative controls. */
+/** A process of a database as it would be without authorizer, views and limits: it opens the file, and that is all. For negative controls. */
 import { Socket } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { encodeFrame, FrameReader, LAST, QUESTION_BYTES_MAX } from '../../../src/capabilities/db/frames.ts'
@@ -10,10 +10,21 @@ let database: DatabaseSync | undefined
 
 function answer(question: Question): unknown {
   if (question.ask === 'open') {
-    database = new DatabaseSync(question.file, { readOnly: true })
+    const isWritable = question.tables.some(({ write }) => write.length > 0)
+    // One that is asked by the next principal is as the last one left it.
+    database ??= new DatabaseSync(question.file, { readOnly: !isWritable })
+    if (isWritable && !database.isTransaction) database.exec('BEGIN')
     return { ok: true, tables: [] }
   }
+  if (question.ask !== 'query' && question.ask !== 'execute') {
+    if (database?.isTransaction === true) database.exec(question.ask === 'commit' ? 'COMMIT' : 'ROLLBACK')
+    return { ok: true }
+  }
   try {
+    if (question.ask === 'execute') {
+      database?.exec(question.sql)
+      return { ok: true, changes: 1 }
+    }
     const statement = database?.prepare(question.sql)
     const columns = statement?.columns().map(({ name }) => name) ?? []
     return { ok: true, columns, rows: (statement?.all() ?? []).map((row) => Object.values(row).map(String)) }

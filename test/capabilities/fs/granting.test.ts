@@ -46,7 +46,19 @@ describe('a policy of files', () => {
     [{}, 'CONFIG_POLICY_INVALID permissions.filesystem'],
     [[{ ...IN, mod: 'x' }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].mod mode'],
     [[{ ...IN, mode: 'raed' }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].mode read'],
-    [[{ ...IN, mode: 'overlay' }], 'CONFIG_NOT_BUILT permissions.filesystem[0].mode'],
+    [
+      [{ ...IN, mode: 'overlay', source: undefined }],
+      'CONFIG_POLICY_INVALID permissions.filesystem[0].source',
+    ],
+    [[{ ...IN, mode: 'overlay', allow: undefined }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].allow'],
+    [
+      [{ ...IN, mode: 'overlay', max_total_kb: 70_000 }],
+      'CONFIG_POLICY_INVALID permissions.filesystem[0].max_total_kb',
+    ],
+    [
+      [{ ...IN, mode: 'overlay', max_files: 10_001 }],
+      'CONFIG_POLICY_INVALID permissions.filesystem[0].max_files',
+    ],
     [[{ ...IN, allow: undefined }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].allow'],
     [[{ ...IN, source: undefined }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].source'],
     [[{ ...IN, source: 'a\0b' }], 'CONFIG_POLICY_INVALID permissions.filesystem[0].source'],
@@ -92,6 +104,11 @@ describe('a policy of files', () => {
       '/tmp: a file has at most 1024 KB; the mount holds at most 10240 KB; at most 1000 files and folders are made; 16 names deep.',
       'May reach no file in /none: its allow is empty.',
       '/none: a file has at most 1024 KB; the mount gives at most 10240 KB in a task, and takes as many; at most 1000 files and folders are made; 16 names deep.',
+    ])
+    const staged = { ...OUT, mode: 'overlay' }
+    expect([{}, { ask: 'always' }].map((ask) => grantOf({ ...staged, ...ask }).explain()[0])).toEqual([
+      'May read files and stage changes of them in /out, which is the folder "/srv/out", only *.md. They are committed when the run has succeeded; a human approves all of them together where a file is removed.',
+      'May read files and stage changes of them in /out, which is the folder "/srv/out", only *.md. They are committed when the run has succeeded, and a human has approved all of them together.',
     ])
     const policy = definePolicy({ permissions: { filesystem: [IN] } })
     expect(explainPolicy(policy).notGranted).not.toContain('filesystem')

@@ -46,10 +46,15 @@ export type Allowed = {
   readonly modules: ReadonlySet<string>
 }
 
+/** Allows more than a read, as long as a statement is run that may write; undefined: it says nothing of this access. */
+export type WriteRule = (access: Access) => number | undefined
+
 /** A default-deny authorizer. */
 export class Gatekeeper {
   #denied: Access | undefined
   readonly #allowed: Allowed
+  /** Set while a statement that may write is compiled and run. */
+  writes: WriteRule | undefined
 
   constructor(allowed: Allowed) {
     this.#allowed = allowed
@@ -64,9 +69,9 @@ export class Gatekeeper {
 
   readonly authorize: Authorizer = (action, first, second, database, view) => {
     const access = { action, first, second, database, view }
-    if (this.#isAllowed(access)) return SQLITE_OK
-    this.#denied ??= access
-    return SQLITE_DENY
+    const verdict = this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
+    if (verdict === SQLITE_DENY) this.#denied ??= access
+    return verdict
   }
 
   #isAllowed(access: Access): boolean {

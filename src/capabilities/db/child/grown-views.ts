@@ -5,6 +5,7 @@ import type { OpenQuestion } from '../wire.ts'
 import { accessesOf } from './view-accesses.ts'
 import { quoted } from './quoted.ts'
 import { Refused } from './refused.ts'
+import { describeTable, type WritableTable } from './writable-table.ts'
 
 type TableQuestion = OpenQuestion['tables'][number]
 type BaseColumn = { readonly name: string; readonly type: string }
@@ -16,7 +17,14 @@ export type GrownViews = {
   readonly views: ReadonlySet<string>
   /** Virtual tables that the engine brings along and the grant does not name, in lower case. */
   readonly modules: ReadonlySet<string>
+  /** Every table of the grant by its name in lower case, where anything may be written; else empty. */
+  readonly writable: ReadonlyMap<string, WritableTable>
+  /** The function that yields the principal. */
+  readonly principal: string
 }
+
+/** Whether anything of the database may be written. */
+export const isWritable = ({ tables }: OpenQuestion): boolean => tables.some(({ write }) => write.length > 0)
 
 /** Counts the changes of the tables, as opposed to their rows. */
 export const schemaVersion = (database: DatabaseSync, schema: string): number =>
@@ -31,11 +39,23 @@ export function growViews(database: DatabaseSync, question: OpenQuestion, schema
   const principal = `tg_${randomBytes(16).toString('hex')}`
   database.function(principal, { deterministic: true }, () => question.principal)
   const views = new Set<string>()
+  const writable = new Map<string, WritableTable>()
+  const isWritten = isWritable(question)
   const tables = question.tables.map((table) => {
     if (found.get(table.name.toLowerCase()) === undefined)
       throw new Refused('unfit', `it has no table ${table.name}`)
     const columns = columnsOf(database, schema, table)
-    database.exec(viewOf(table, columns, schema, principal))
+    const view = viewOf(table, columns, schema, principal)
+    database.exec(view)
+    if (isWritten) {
+      if (table.write.length > 0 && found.get(table.name.toLowerCase()) !== 'table')
+        throw new Refused('unfit', `${table.name} is no table, so it cannot be written`)
+      const filter = table.filter?.join(`${principal}()`)
+      writable.set(
+        table.name.toLowerCase(),
+        describeTable(database, schema, { table, columns, view, filter }),
+      )
+    }
     for (const key of accessesOf(database, table, { schema, principal })) views.add(key)
     return { name: table.name, columns }
   })
@@ -45,7 +65,7 @@ export function growViews(database: DatabaseSync, question: OpenQuestion, schema
     .all()
     .map((row) => String(row['name']).toLowerCase())
     .filter((name) => !granted.has(name))
-  return { tables, views, modules: new Set(modules) }
+  return { tables, views, modules: new Set(modules), writable, principal }
 }
 
 /** Tables and views of the file by their names in lower case. Virtual tables are left out: their modules are code of their own. */
@@ -97,5 +117,5 @@ function viewOf(
   )
   const select = `SELECT ${list.length === 0 ? 'NULL AS "nothing"' : list.join(', ')} FROM ${quoted(schema)}.${name}`
   const filter = table.filter === null ? '' : ` WHERE (${table.filter.join(`${principal}()`)}\n) LIMIT -1`
-  return `CREATE TEMP VIEW ${name} AS ${select}${filter}`
+  return `CREATE TEMP VIEW IF NOT EXISTS ${name} AS ${select}${filter}`
 }

@@ -21,7 +21,9 @@ function answer(question: Question): string {
       return JSON.stringify({ ok: true, tables: opened.tables })
     }
     if (opened === undefined) throw new Error('nothing is open')
-    return opened.query(question, (part) => void port.write(encodeFrame(MORE + part)))
+    if (question.ask === 'query')
+      return opened.query(question, (part) => void port.write(encodeFrame(MORE + part)))
+    return opened.write(question)
   } catch (error) {
     return JSON.stringify(refusedAnswer(error))
   }
@@ -31,5 +33,9 @@ port.on('data', (bytes: Buffer) => {
   for (const text of reader.push(bytes) ?? [])
     port.write(encodeFrame(LAST + answer(JSON.parse(text) as Question)))
 })
-port.on('end', () => process.exit(0))
+// What is not committed is rolled back here, so that nobody finds a journal to roll back from.
+port.on('end', () => {
+  opened?.close()
+  process.exit(0)
+})
 port.on('error', () => process.exit(0))

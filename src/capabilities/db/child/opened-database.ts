@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import type { DbTable } from '../ops.ts'
-import type { OpenQuestion, QueryQuestion } from '../wire.ts'
+import type { EndQuestion, ExecuteQuestion, OpenQuestion, QueryQuestion } from '../wire.ts'
 import { Gatekeeper } from './authorizer.ts'
 import { compileStatement } from './compile-statement.ts'
-import { growViews, schemaVersion } from './grown-views.ts'
+import { growViews, isWritable, schemaVersion, type GrownViews } from './grown-views.ts'
 import { quoted } from './quoted.ts'
-import { Refused, refusalOf } from './refused.ts'
+import { detailOf, Refused, refusalOf } from './refused.ts'
 import { bindable, writeRows } from './rows.ts'
 import { openShadow } from './shadow.ts'
+import { Writes } from './writes.ts'
 
 const MEGABYTE = 1024 * 1024
 /** Memory of the engine, beside that for one result. */
@@ -18,7 +19,7 @@ const HEAP_BYTES = 64 * MEGABYTE
 const BUSY_MS_MAX = 1_000
 
 /**
- * One database as a run may see it: its file is attached read-only under a name that nobody can guess, and views over what is
+ * One database as a run may see it: its file is attached, read-only unless it may be written, under a name that nobody can guess, and views over what is
  * granted stand where the guest looks. A statement is compiled in the shadow first, an empty copy of what is granted.
  */
 export class OpenedDatabase {
@@ -28,7 +29,9 @@ export class OpenedDatabase {
   readonly #shadow: { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper }
   readonly #gatekeeper: Gatekeeper
   readonly #schema: string
-  readonly #version: number
+  /** Absent where nothing may be written. */
+  readonly #writes: Writes | undefined
+  #version: number
 
   constructor(question: OpenQuestion) {
     this.#question = question
@@ -41,26 +44,62 @@ export class OpenedDatabase {
     const tables = new Set(grown.tables.map(({ name }) => name.toLowerCase()))
     const { views, modules } = grown
     this.#gatekeeper = new Gatekeeper({ schema: 'temp', tables, functions, views, modules })
-    this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question))
+    this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question), grown.writable)
+    this.#writes = isWritable(question) ? this.#openWrites(grown) : undefined
+  }
+
+  #openWrites(grown: GrownViews): Writes {
+    const { rowsMax, bytesMax } = this.#question
+    return new Writes({
+      real: this.#real,
+      gatekeeper: this.#gatekeeper,
+      shadow: this.#shadow,
+      schema: this.#schema,
+      grown,
+      rowsMax,
+      bytesMax,
+      checkVersion: () => this.#checkVersion(),
+      takeVersion: () => void (this.#version = schemaVersion(this.#real, this.#schema)),
+    })
   }
 
   /** Runs one statement; the answer as JSON, all but its last part through `writePart`. Throws {@link Refused} and errors of the engine. */
   query({ sql, params, first }: QueryQuestion, writePart: (answer: string) => void): string {
     const { rowsMax, bytesMax } = this.#question
     compileStatement(this.#shadow.database, this.#shadow.gatekeeper, sql)
-    this.#real.setAuthorizer(null)
-    this.#real.exec('BEGIN')
-    try {
-      // The first read takes the snapshot in which all of the statement runs.
-      if (schemaVersion(this.#real, this.#schema) !== this.#version)
-        throw new Refused('unavailable', 'its tables have changed')
+    return this.#reading(() => {
+      this.#checkVersion()
       this.#real.setAuthorizer(this.#gatekeeper.authorize)
       const statement = prepare(this.#real, sql)
       return writeRows(statement, bindable(params), { rowsMax, bytesMax, first }, writePart)
+    })
+  }
+
+  /** Runs one statement that writes, or ends their transaction; the answer as JSON. Throws as `query` does. */
+  write(question: ExecuteQuestion | EndQuestion): string {
+    if (this.#writes === undefined) throw new Refused('statement', 'it does more than read')
+    return question.ask === 'execute' ? this.#writes.execute(question) : this.#writes.end(question)
+  }
+
+  /** In a snapshot of its own, or in the transaction of the run, which sees what it wrote. */
+  #reading(work: () => string): string {
+    const isOpen = this.#writes?.isOpen === true
+    this.#real.setAuthorizer(null)
+    this.#real.exec('PRAGMA query_only = ON')
+    if (!isOpen) this.#real.exec('BEGIN')
+    try {
+      return work()
     } finally {
       this.#real.setAuthorizer(null)
-      this.#real.exec('ROLLBACK')
+      if (!isOpen) this.#real.exec('ROLLBACK')
+      this.#real.exec('PRAGMA query_only = OFF')
     }
+  }
+
+  /** The first read takes the snapshot in which all of the statement runs. */
+  #checkVersion(): void {
+    if (schemaVersion(this.#real, this.#schema) !== this.#version)
+      throw new Refused('unavailable', 'its tables have changed')
   }
 
   close(): void {
@@ -78,8 +117,8 @@ function prepare(real: DatabaseSync, sql: string): ReturnType<DatabaseSync['prep
   }
 }
 
-const limitsOf = ({ bytesMax }: OpenQuestion) => ({
-  length: Math.max(bytesMax, MEGABYTE),
+const limitsOf = (question: OpenQuestion) => ({
+  length: Math.max(question.bytesMax, MEGABYTE),
   sqlLength: MEGABYTE,
   column: 2000,
   exprDepth: 200,
@@ -89,12 +128,13 @@ const limitsOf = ({ bytesMax }: OpenQuestion) => ({
   attach: 1,
   likePatternLength: 1000,
   variableNumber: 1000,
-  triggerDepth: 1,
+  triggerDepth: isWritable(question) ? 10 : 1,
 })
 
 function attach(question: OpenQuestion, schema: string): DatabaseSync {
+  const mode = isWritable(question) ? 'rw' : 'ro'
   const database = new DatabaseSync(':memory:', {
-    readOnly: true,
+    readOnly: mode === 'ro',
     defensive: true,
     allowExtension: false,
     enableDoubleQuotedStringLiterals: false,
@@ -107,12 +147,12 @@ function attach(question: OpenQuestion, schema: string): DatabaseSync {
   database.exec('PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0')
   database.exec(`PRAGMA hard_heap_limit = ${HEAP_BYTES + 4 * question.bytesMax}`)
   try {
-    const file = `${pathToFileURL(question.file).href}?mode=ro`
+    const file = `${pathToFileURL(question.file).href}?mode=${mode}`
     database.exec(`ATTACH '${file.replaceAll("'", "''")}' AS ${quoted(schema)}`)
     database.exec(`SELECT 1 FROM ${quoted(schema)}.sqlite_schema LIMIT 1`)
     return database
   } catch (error) {
     database.close()
-    throw new Refused(refusalOf(error) ?? 'unavailable', 'it cannot be opened')
+    throw new Refused(refusalOf(error) ?? 'unavailable', detailOf(error) ?? 'it cannot be opened')
   }
 }

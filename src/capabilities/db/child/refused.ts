@@ -22,6 +22,8 @@ const CODES: Readonly<Record<number, Refusal>> = {
   14: 'unavailable',
   15: 'unavailable',
   18: 'bytes',
+  19: 'constraint',
+  23: 'name',
   26: 'unavailable',
 }
 
@@ -31,8 +33,30 @@ export function refusalOf(error: unknown): Refusal | undefined {
   return typeof errcode === 'number' ? CODES[errcode & 0xff] : undefined
 }
 
+const HOT_JOURNAL = 776
+/** Kinds of constraints by extended result code. */
+const CONSTRAINTS: Readonly<Record<number, string>> = {
+  275: 'CHECK',
+  787: 'FOREIGN KEY',
+  1299: 'NOT NULL',
+  1555: 'PRIMARY KEY',
+  1811: 'TRIGGER',
+  2067: 'UNIQUE',
+}
+
+/** What may be told of an error of the engine beside its code. */
+export function detailOf(error: unknown): string | undefined {
+  const { errcode } = error as { errcode?: number }
+  if (errcode === HOT_JOURNAL) return 'a writer was killed; it must be opened once with the right to write'
+  return CONSTRAINTS[errcode ?? 0]
+}
+
 /** The answer for whatever was thrown. Texts of the engine about the real database stay here: they tell of what is not granted. */
 export function refusedAnswer(error: unknown): RefusedAnswer {
   if (error instanceof Refused) return { ok: false, refusal: error.refusal, detail: error.message }
-  return { ok: false, refusal: refusalOf(error) ?? 'sql', detail: 'the statement failed while it ran' }
+  return {
+    ok: false,
+    refusal: refusalOf(error) ?? 'sql',
+    detail: detailOf(error) ?? 'the statement failed while it ran',
+  }
 }

@@ -25,53 +25,77 @@ const cell = (found: unknown): Cell => {
   return found instanceof Uint8Array ? { base64: Buffer.from(found).toString('base64') } : (found as Cell)
 }
 
-/** So large is a part of an answer, but for its last row, in bytes. */
-const PART_BYTES = 64 * 1024
+/** So large is a part of an answer, but for its last row, in characters before they are written as JSON. */
+const PART_SIZE = 64 * 1024
 
-export type RowLimits = { readonly rowsMax: number; readonly bytesMax: number; readonly first: boolean }
+/** The least that a cell comes to as JSON, with the comma. */
+const leastSize = (of: Cell): number => {
+  if (typeof of === 'string') return of.length + 3
+  return typeof of === 'object' && of !== null && 'base64' in of ? of.base64.length : 2
+}
+
+export type RowLimits = {
+  readonly rowsMax: number
+  readonly bytesMax: number
+  readonly first: boolean
+  /** Where the answer goes in one part, however large it is. */
+  readonly isWhole?: true
+}
 
 /**
  * Runs a statement and writes the answer while its rows come: what fills a part goes to `writePart` at once, the last part is
- * returned. Stops at the first row too many. Throws Refused: `rows`, `bytes`, `params`.
+ * returned. Stops at the first row too many, and at the first part. Throws Refused: `rows`, `bytes`, `params`.
  */
 export function writeRows(
   statement: StatementSync,
   params: ReturnType<typeof bindable>,
-  { rowsMax, bytesMax, first }: RowLimits,
+  { rowsMax, bytesMax, first, isWhole }: RowLimits,
   writePart: (answer: string) => void,
 ): string {
   statement.setReadBigInts(true)
   statement.setReturnArrays(true)
   const columns = JSON.stringify(statement.columns().map(({ name }) => name))
-  const answer = (): string => `{"ok":true,"columns":${columns},"rows":[${rows.join(',')}]}`
-  let rows: string[] = []
+  let rows: Cell[][] = []
   let count = 0
   let bytes = Buffer.byteLength(columns)
-  let partBytes = 0
-  const found = start(statement, params)
-  for (const row of found) {
-    if (count >= rowsMax) throw new Refused('rows', '')
-    const text = JSON.stringify((row as readonly unknown[]).map(cell))
-    const size = Buffer.byteLength(text) + 1
-    bytes += size
+  let partSize = 0
+  // Written a part at a time: row by row takes four times as long.
+  const answer = (): string => {
+    const text = JSON.stringify(rows)
+    bytes += Buffer.byteLength(text)
     if (bytes > bytesMax) throw new Refused('bytes', '')
+    return `{"ok":true,"columns":${columns},"rows":${text}}`
+  }
+  const found = start(statement, params)
+  for (const values of found) {
+    if (count >= rowsMax) throw new Refused('rows', '')
     // A row more follows, so that a part is never the last.
-    if (partBytes > PART_BYTES) {
+    if (partSize > PART_SIZE && isWhole !== true) {
       writePart(answer())
       rows = []
-      partBytes = 0
+      partSize = 0
     }
-    rows.push(text)
+    const row: Cell[] = []
+    for (const one of values) {
+      const read = cell(one)
+      row.push(read)
+      partSize += leastSize(read)
+    }
+    // What is too large already is not written out first.
+    if (bytes + partSize > bytesMax) throw new Refused('bytes', '')
+    rows.push(row)
     count += 1
-    partBytes += size
     if (first) break
   }
   return answer()
 }
 
-function start(statement: StatementSync, params: ReturnType<typeof bindable>): Iterable<unknown> {
+function start(statement: StatementSync, params: ReturnType<typeof bindable>): Iterable<readonly unknown[]> {
   try {
-    return statement.iterate(...(params as SQLInputValue[]))
+    // With setReturnArrays, each row is a list, which the types do not say.
+    return statement.iterate(...(params as SQLInputValue[])) as Iterable<unknown> as Iterable<
+      readonly unknown[]
+    >
   } catch (error) {
     const { code, message } = error as { code?: string; message: string }
     const isOurs =

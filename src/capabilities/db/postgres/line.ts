@@ -86,7 +86,12 @@ export class PostgresLine implements DatabaseLine {
     return began.then(({ outcome }) => outcome)
   }
 
-  close(): void {
+  /** Nothing is written yet. */
+  staged(): undefined {
+    return undefined
+  }
+
+  async close(): Promise<void> {
     this.#isClosed = true
     this.#opening?.destroy()
     this.#live?.connection.destroy()
@@ -103,6 +108,8 @@ export class PostgresLine implements DatabaseLine {
       const value = { tables }
       return { outcome: outcomeOf(value, JSON.stringify(tables).length), over: Promise.resolve() }
     }
+    if (request.kind !== 'query')
+      throw new TollgateError('DENIED_STATEMENT', 'Nothing is written on PostgreSQL.')
     const sent = this.#tried(() => live.parts.gate(request, live.server))
     const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
     const over = this.#watched(live, parts, signal, this.#run(live, sent, request.first, parts))
