@@ -75,8 +75,7 @@ export const grow: KernelExports['grow'] = (manifest, namesTemporal, webParts) =
   door = openDoor(native)
   restartConsole()
   restartTimers()
-  const { stubs } = JSONParse(manifest) as StubManifest
-  capabilities = growStubs(door, stubs, SUGARS)
+  capabilities = growStubs(door, JSONParse(manifest) as StubManifest, SUGARS)
   begun = false
   if (webParts !== '' && !hasWeb) installWeb(webParts)
   hasWeb ||= webParts !== ''

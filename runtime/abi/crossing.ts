@@ -27,3 +27,8 @@ export const TIMERS_WAITING_MAX = 256
 export const TIMER_MS_MAX = 2 ** 31 - 1
 /** The mark that stands where text was cut. */
 export const CUT_MARK = '… [cut]'
+/** Handles that one run may make with `only()`, and how often one may be derived from another. */
+export const HANDLES_MAX = 1_000
+export const HANDLE_DEPTH_MAX = 16
+/** The JSON of the caveats of one handle. */
+export const CAVEATS_SIZE_MAX = 4 * 1024

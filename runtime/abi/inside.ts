@@ -11,7 +11,7 @@ export const KERNEL_GLOBAL = 'tollgateKernel'
 
 /** Kinds of what the kernel tells the cage. */
 export const OUT = Object.freeze({
-  /** `number` is the seq; texts: op, arguments as JSON, idempotency key or nothing. */
+  /** `number` is the seq; texts: op, arguments as JSON, idempotency key or nothing. `handle`: 0, or that which the call goes through. */
   call: 1,
   /** Texts: level, line. */
   log: 2,
@@ -24,7 +24,14 @@ export const OUT = Object.freeze({
 })
 
 /** The one native function that the kernel holds. It never returns anything; when it throws, nothing was taken. */
-export type Send = (kind: number, number: number, textA: string, textB: string, textC: string) => void
+export type Send = (
+  kind: number,
+  number: number,
+  textA: string,
+  textB: string,
+  textC: string,
+  handle: number,
+) => void
 
 /**
  * Every stretch of guest code that the cage starts ends by throwing this. So the engine never gets to report what the guest

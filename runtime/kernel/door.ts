@@ -1,17 +1,27 @@
-import { ARGUMENTS_SIZE_MAX, KEY_SIZE_MAX } from '../abi/crossing.ts'
+import {
+  ARGUMENTS_SIZE_MAX,
+  CAVEATS_SIZE_MAX,
+  HANDLE_DEPTH_MAX,
+  HANDLES_MAX,
+  KEY_SIZE_MAX,
+} from '../abi/crossing.ts'
 import type { GuestError } from '../abi/frames.ts'
 import { OUT, type Send } from '../abi/inside.ts'
-import { PULL_OP } from '../abi/ops.ts'
+import { ONLY_OP, PULL_OP, REVOKE_OP } from '../abi/ops.ts'
 import { makeCallError, makeGuestError, markOrigin } from './errors.ts'
 import { unpassableOf, writeJson } from './passable.ts'
 import {
   define,
   isObject,
   JSONParse,
+  JSONStringify,
   ObjectCreate,
   ObjectHasOwn,
+  ObjectKeys,
+  ObjectPrototype,
   PromiseClass,
   RangeErrorClass,
+  ReflectGetPrototypeOf,
   StringPrototypeCharCodeAt,
 } from './primordials.ts'
 
@@ -32,6 +42,13 @@ export type Door = {
   giveUp(of: number): void
   /** Invokes a control op; `settle` runs at its delivery. */
   control(op: string, args: string, settle: (ok: boolean) => void): void
+  /**
+   * The same door, but for its calls: they go through a handle of their own, weaker than that of this door by the caveats. What the
+   * host makes of these shows at the first call. Throws GUEST_ARGUMENTS, GUEST_UNPASSABLE, LIMIT_HANDLES.
+   */
+  weaken(at: string, caveats: unknown): Door
+  /** Ends the handle of a door that `weaken` made, for good; safe to repeat. */
+  revoke(): void
   /** Says that the tool's module has run. */
   loaded(): void
   log(level: string, text: string): void
@@ -81,15 +98,16 @@ const argumentsJson = (args: unknown): string => {
  */
 const guardSend =
   (send: Send): Send =>
-  (kind, number, textA, textB, textC) => {
+  (kind, number, textA, textB, textC, handle) => {
     try {
-      send(kind, number, textA, textB, textC)
+      send(kind, number, textA, textB, textC, handle)
     } catch {
       throw new RangeErrorClass('Maximum call stack size exceeded')
     }
   }
 
-type Leave = (op: string, args: string, key: string, settle: Settle) => void
+/** `handle`: 0, or that which it goes through. `settle`: undefined where nothing is answered. Returns the seq. */
+type Leave = (handle: number, op: string, args: string, key: string, settle: Settle | undefined) => number
 
 const over = (): Error => makeGuestError('GUEST_OVER', 'The run that this capability belongs to is over.')
 
@@ -98,7 +116,7 @@ const pullThrough = (leave: Leave | undefined, of: number): Promise<unknown> => 
   const promise = new PromiseClass((resolve, reject) => {
     if (leave === undefined) return reject(over())
     const origin = markOrigin()
-    leave(PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
+    leave(0, PULL_OP, `{"of":${of}}`, '', (ok, outcome, seq) => {
       if (ok) resolve(JSONParse(outcome))
       else reject(makeCallError(errorFacts(outcome), seq, origin))
     })
@@ -108,6 +126,79 @@ const pullThrough = (leave: Leave | undefined, of: number): Promise<unknown> => 
   return promise
 }
 
+/** Caveats as JSON. One that is there and undefined is refused: somebody meant to restrict, and nothing would. */
+const caveatsJson = (given: unknown): string => {
+  if (given === undefined) return '{}'
+  const prototype = isObject(given) ? ReflectGetPrototypeOf(given) : undefined
+  if (!isObject(given) || (prototype !== null && prototype !== ObjectPrototype))
+    throw makeGuestError('GUEST_ARGUMENTS', 'only() takes a plain object of caveats')
+  const caveats = ObjectCreate(null) as Record<string, unknown>
+  const names = ObjectKeys(given)
+  for (let i = 0; i < names.length; i += 1) {
+    const name = names[i] as string
+    const value = (given as Record<string, unknown>)[name]
+    if (value === undefined) throw makeGuestError('GUEST_ARGUMENTS', `The caveat ${name} is undefined`)
+    define(caveats, name, value, true)
+  }
+  try {
+    return writeJson(caveats, 'caveats', CAVEATS_SIZE_MAX)
+  } catch (error) {
+    const reason = unpassableOf(error)?.message ?? 'caveats threw when they were read'
+    throw makeGuestError('GUEST_UNPASSABLE', `No handle was made: ${reason}.`)
+  }
+}
+
+/** A call of the guest. `isOver` is asked once its arguments were read. */
+const callThrough = (leave: Leave, handle: number, isOver: () => boolean): Door['call'] => {
+  const call: Door['call'] = (op, ask, open) =>
+    new PromiseClass((resolve, reject) => {
+      const { args, options } = ask()
+      const key = keyOf(options)
+      const text = argumentsJson(args)
+      if (isOver()) return reject(over())
+      const origin = markOrigin()
+      leave(handle, op, text, key, (ok, outcome, seq) => {
+        if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))
+        try {
+          const result: unknown = JSONParse(outcome)
+          resolve(open === undefined ? result : open(result, seq))
+        } catch {
+          reject(makeCallError(UNREADABLE, seq, origin))
+        }
+      })
+    })
+  return call
+}
+
+type SharedDoor = Omit<Door, 'call' | 'weaken' | 'revoke'>
+
+/** Doors by the handle that their calls go through; all else is one and the same. */
+const makeDoors = (shared: SharedDoor, leave: Leave): Door => {
+  const { isOver } = shared
+  let made = 0
+
+  const doorOf = (handle: number, depth: number): Door => {
+    let isRevoked = false
+    const weaken: Door['weaken'] = (at, caveats) => {
+      const json = caveatsJson(caveats)
+      if (made >= HANDLES_MAX || depth >= HANDLE_DEPTH_MAX)
+        throw makeGuestError('LIMIT_HANDLES', 'No more handles can be made, or none of this one')
+      if (isOver()) return doorOf(handle, depth + 1)
+      const seq = leave(handle, ONLY_OP, `{"at":${JSONStringify(at)},"caveats":${json}}`, '', undefined)
+      made += 1
+      return doorOf(seq, depth + 1)
+    }
+    const revoke = (): void => {
+      if (handle === 0 || isRevoked || isOver()) return
+      leave(handle, REVOKE_OP, '{}', '', undefined)
+      isRevoked = true
+    }
+    const call = callThrough(leave, handle, isOver)
+    return { __proto__: null, ...shared, call, weaken, revoke } as Door
+  }
+  return doorOf(0, 0)
+}
+
 /** Opens the door on the one native function. */
 export const openDoor = (native: Send): Door => {
   const send = guardSend(native)
@@ -115,48 +206,32 @@ export const openDoor = (native: Send): Door => {
   let lastSeq = 0
   let closed = false
 
-  const leave: Leave = (op, args, key, settle) => {
-    send(OUT.call, lastSeq + 1, op, args, key)
+  const leave: Leave = (handle, op, args, key, settle) => {
+    send(OUT.call, lastSeq + 1, op, args, key, handle)
     lastSeq += 1
-    pending[lastSeq] = settle
+    if (settle !== undefined) pending[lastSeq] = settle
+    return lastSeq
   }
   const finish = (kind: number, number: number, textA: string, textB: string): void => {
     if (closed) return
-    send(kind, number, textA, textB, '')
+    send(kind, number, textA, textB, '', 0)
     closed = true
   }
 
-  return {
-    call: (op, ask, open) =>
-      new PromiseClass((resolve, reject) => {
-        const { args, options } = ask()
-        const key = keyOf(options)
-        const text = argumentsJson(args)
-        if (closed) return reject(over())
-        const origin = markOrigin()
-        leave(op, text, key, (ok, outcome, seq) => {
-          if (!ok) return reject(makeCallError(errorFacts(outcome), seq, origin))
-          try {
-            const result: unknown = JSONParse(outcome)
-            resolve(open === undefined ? result : open(result, seq))
-          } catch {
-            reject(makeCallError(UNREADABLE, seq, origin))
-          }
-        })
-      }),
+  const shared: SharedDoor = {
     pull: (of) => pullThrough(closed ? undefined : leave, of),
     isOver: () => closed,
     giveUp: (of) => {
-      if (!closed) leave(PULL_OP, `{"of":${of},"end":true}`, '', () => undefined)
+      if (!closed) leave(0, PULL_OP, `{"of":${of},"end":true}`, '', () => undefined)
     },
     control: (op, args, settle) => {
-      if (!closed) leave(op, args, '', settle)
+      if (!closed) leave(0, op, args, '', settle)
     },
-    loaded: () => send(OUT.loaded, 0, '', '', ''),
+    loaded: () => send(OUT.loaded, 0, '', '', '', 0),
     log: (level, text) => {
       if (closed) return
       try {
-        send(OUT.log, 0, level, text, '')
+        send(OUT.log, 0, level, text, '', 0)
       } catch {
         // A log line that cannot leave is no reason to end the tool.
       }
@@ -170,4 +245,5 @@ export const openDoor = (native: Send): Door => {
       settle(ok, text, seq)
     },
   }
+  return makeDoors(shared, leave)
 }

@@ -84,7 +84,7 @@ const likely = (one) => /^(call|send)/.test(String(one.name))
 for (const one of [...scripted].sort((a, b) => likely(b) - likely(a))) {
   const name = String(one.name)
   if (/^(setTimeout|setInterval|queueMicrotask)$/.test(name)) continue
-  for (const all of [[1, 99, 'tools.report', '{"got":"the raw door"}', ''], ['tools.report', () => ({ args: { got: 'the door' } })], ['tools.report', { got: 'the door' }]]) {
+  for (const all of [[1, 99, 'tools.report', '{"got":"the raw door"}', '', 0], ['tools.report', () => ({ args: { got: 'the door' } })], ['tools.report', { got: 'the door' }]]) {
     tries += 1
     try { apply(one, undefined, all) } catch {}
   }

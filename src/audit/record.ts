@@ -18,6 +18,7 @@ export type AuditRecord = {
     | 'cost_alert'
     | 'timer'
     | 'pull'
+    | 'handle'
     | 'breach'
   prev: string
   hash: string

@@ -10,6 +10,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { Recording } from '../journal/replay.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { ReceiptPort } from '../stores/ports.ts'
+import type { Handle } from './handle.ts'
 import type { Semaphore } from './semaphore.ts'
 
 /** A call as the guest asked for it; slot and seq are checked already, the rest is untrusted. */
@@ -20,6 +21,8 @@ export type RawCall = {
   readonly args: string
   /** Idempotency key chosen by the guest. */
   readonly key: string | undefined
+  /** Undefined: the run's own grant. */
+  readonly handle?: Handle | undefined
   /** The host commits what the run staged: no call of the guest, and not counted as one. */
   readonly isCommit?: true
 }
@@ -82,6 +85,8 @@ export type ResultStreams = {
   open(call: Call, chunks: Chunks): void
   /** Answers the guest's wish for more. Never rejects. */
   pull(seq: number, args: string, run: BrokerRun): Promise<void>
+  /** Gives up all that is open; the run is over. */
+  close(): void
 }
 
 /** The run that a call belongs to, as far as the broker needs it. Made by src/run. */

@@ -4,6 +4,7 @@ import { redactFields } from '../audit/redact.ts'
 import type { Chunks } from '../capabilities/capability.ts'
 import { asTollgateError, toGuestError, TollgateError } from '../errors/tollgate-error.ts'
 import type { BrokerRun, Call, ResultStreams } from './call.ts'
+import type { Handle } from './handle.ts'
 
 /** Results that one run may leave unread at once; the oldest gives way. */
 const OPEN_MAX = 4
@@ -11,7 +12,12 @@ const OPEN_MAX = 4
 const PULLS_MAX = 10_000
 
 type Chunk = Awaited<ReturnType<Chunks['next']>>
-type Stream = { readonly op: string; readonly chunks: Chunks; isAsked: boolean }
+type Stream = {
+  readonly op: string
+  readonly handle: Handle | undefined
+  readonly chunks: Chunks
+  isAsked: boolean
+}
 
 const NOTHING = { value: null, ingressBytes: 0, isLast: true }
 
@@ -24,10 +30,15 @@ export class Streams implements ResultStreams {
   #pulls = 0
 
   /** Keeps what follows the answer of a call. */
-  open({ seq, op }: Call, chunks: Chunks): void {
+  open({ seq, op, handle }: Call, chunks: Chunks): void {
     const [oldest] = this.#open.keys()
     if (oldest !== undefined && this.#open.size >= OPEN_MAX) this.#close(oldest)
-    this.#open.set(seq, { op, chunks, isAsked: false })
+    this.#open.set(seq, { op, handle, chunks, isAsked: false })
+  }
+
+  /** Gives up all that is open; the run is over. */
+  close(): void {
+    for (const of of this.#open.keys()) this.#close(of)
   }
 
   /** Answers `{ of, end? }` of the guest. Never rejects. */
@@ -61,6 +72,7 @@ export class Streams implements ResultStreams {
   /** The next chunk; a stream that fails is over. */
   async #next(of: number, stream: Stream | undefined): Promise<Chunk | undefined> {
     try {
+      stream?.handle?.assertLive()
       return await stream?.chunks.next()
     } catch (error) {
       this.#close(of)

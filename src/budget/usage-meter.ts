@@ -28,6 +28,16 @@ export class UsageMeter {
     return usage
   }
 
+  /** Adds what a child used. */
+  add(other: UsageMeter): void {
+    this.hasEffects ||= other.hasEffects
+    this.calls += other.calls
+    for (const [name, used] of other.byOp) {
+      const own = this.op(name)
+      for (const field of Object.keys(used) as (keyof OpUsage)[]) own[field] += used[field]
+    }
+  }
+
   sum(field: 'ingressBytes' | 'egressBytes' | 'costMicroUsd'): number {
     let total = 0
     for (const usage of this.byOp.values()) total += usage[field]

@@ -94,7 +94,7 @@ export class GuestRealm {
     this.#kernel = engine.compileModuleSync(KERNEL_MODULE, { filename: 'kernel.js' })
     this.#kernel.instantiateSync(this.#context, () => this.#kernel)
     this.#kernel.evaluateSync()
-    const send: Send = (kind, number, textA, textB, textC) => this.onSend(kind, number, textA, textB, textC)
+    const send: Send = (...sent) => this.onSend(...sent)
     const open = this.#export('open') as ivm.Reference<unknown> as ivm.Reference<
       (send: ivm.Callback<Send>) => void
     >

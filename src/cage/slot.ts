@@ -15,7 +15,7 @@ import {
   type Reuse,
   type StartFrame,
 } from '../../runtime/abi/frames.ts'
-import { OUT, TOOL_FILE } from '../../runtime/abi/inside.ts'
+import { OUT, TOOL_FILE, type Send } from '../../runtime/abi/inside.ts'
 import type { Outbox } from './outbox.ts'
 import type { Deployment, GuestRealm, SegmentEnd } from './realm.ts'
 
@@ -62,7 +62,7 @@ export class Slot {
     this.#start = start
     this.#guest = guest
     this.#outbox = outbox
-    guest.onSend = (kind, number, textA, textB, textC) => this.#take(kind, number, textA, textB, textC)
+    guest.onSend = (...sent) => this.#take(...sent)
   }
 
   get memoryMb(): number {
@@ -132,25 +132,26 @@ export class Slot {
    * What the kernel sends. It is called by guest code, so it throws nothing but what an empty stack throws by itself, and posts
    * as its last step: what throws was not taken.
    */
-  #take(kind: number, number: number, textA: string, textB: string, textC: string): void {
+  #take(...[kind, number, textA, textB, textC, handle]: Parameters<Send>): void {
     if (this.#over) return
-    if (kind === OUT.call) this.#takeCall(number, textA, textB, textC)
+    if (kind === OUT.call) this.#takeCall(number, textA, textB, textC, handle)
     else if (kind === OUT.log) this.#takeLog(textA, textB)
     else if (kind === OUT.value) this.#end(textA)
     else if (kind === OUT.fault) this.#endWithFault(textA as Fault, textB, number)
     else if (kind === OUT.loaded) this.#loaded = this.#guest.isLoaded = true
   }
 
-  #takeCall(seq: number, op: string, args: string, key: string): void {
+  #takeCall(seq: number, op: string, args: string, key: string, handle: number): void {
     if (
       seq !== this.#lastSeq + 1 ||
+      !(Number.isInteger(handle) && handle >= 0 && handle < seq) ||
       args.length > ARGUMENTS_SIZE_MAX ||
       op.length > OP_NAME_SIZE_MAX ||
       key.length > KEY_SIZE_MAX
     )
       return this.#breach()
     const { slot } = this.#start
-    this.#outbox.post({ t: 'call', slot, seq, handle: 0, op, ...(key !== '' && { key }) }, [args])
+    this.#outbox.post({ t: 'call', slot, seq, handle, op, ...(key !== '' && { key }) }, [args])
     this.#lastSeq = seq
   }
 

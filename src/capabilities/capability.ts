@@ -10,7 +10,10 @@ export interface Capability {
   /** The key under `permissions`; also the prefix of its ops and the property that the guest holds, unless `guestName` is given. */
   readonly name: string
   readonly guestName?: string
-  /** Strict schema of the policy entry, defaults included. `null` and absent never reach it: they grant nothing. */
+  /**
+   * Strict schema of the policy entry, defaults included. `null` and absent never reach it, and `false`
+   * is not compiled, where it accepts that: they grant nothing.
+   */
   readonly schema: z.ZodType
   /** Turns a parsed entry into frozen matchers. Pure. Throws CONFIG_* for what no schema can say. */
   compile(document: unknown, environment: GrantEnvironment): Grant
@@ -83,6 +86,8 @@ export interface Grant {
    * Throws a TollgateError DENIED_* (with rule, hint and change) for what the grant does not allow.
    */
   judge(op: string, args: unknown): Judgement
+  /** How the guest may make its objects of this capability weaker; absent: it cannot. */
+  readonly attenuation?: GrantAttenuation
   /** Compiles an entry of human_in_loop that speaks of this capability; undefined when it does not. */
   actionPattern(text: string): ((judgement: Judgement) => boolean) | undefined
   /** The grant in plain words, one sentence each. */
@@ -114,6 +119,22 @@ export type Declaration = {
  * it only as a literal, and what cannot be seen in a literal is escaped later.
  */
 export type DeclaredMember = { readonly code: string; readonly says?: readonly string[] }
+
+/** The caveats of `only()`. What is common to all capabilities (`mode`, `calls`) is not repeated here; see caveats.ts. */
+export type GrantAttenuation = {
+  /** Schemas of the caveats by name. A caveat that is not here is refused. */
+  readonly caveats: Readonly<Record<string, z.ZodType>>
+  /**
+   * Compiles parsed caveats of one object of the guest: `db.shop`. Pure. Throws GUEST_ARGUMENTS for what no schema can say.
+   */
+  readonly attenuate: (at: string, caveats: unknown) => Narrowing
+}
+
+/**
+ * What caveats leave of a judgement: itself, or one whose request does less. Throws DENIED_CAVEAT. Pure; it never allows what was
+ * refused, and never adds to a request.
+ */
+export type Narrowing = (judgement: Judgement) => Judgement
 
 export const CATEGORIES = ['message', 'payment', 'delete', 'credential', 'publish', 'admin'] as const
 export type Category = (typeof CATEGORIES)[number]
@@ -274,6 +295,8 @@ export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */
   readonly signal: AbortSignal
   readonly runId: string
+  /** The place of the call among those of the run. */
+  readonly seq: number
   readonly taskId: string
   readonly principal: string
   /** The guest's key, or one derived from run, call, op and arguments. */
@@ -282,6 +305,8 @@ export type PerformTerms = {
   draw(quota: Quota): void
   /** Whether the policy would ask a human about what the work leads to (a redirect hop); then it must not go on there. */
   asks(judgement: Judgement): boolean
+  /** Refuses what the handle of the call does not allow of what the work leads to (a redirect hop). Throws DENIED_CAVEAT and DENIED_REVOKED. */
+  assertPermitted(judgement: Judgement): void
 }
 
 /** The rest of a large result. The guest asks for one chunk after the other; each is sealed and recorded like a result. */

@@ -1,5 +1,6 @@
 import type { Capability } from './capability.ts'
 import { dbCapability } from './db/db.ts'
+import { execCapability } from './exec/exec.ts'
 import { fsCapability } from './fs/fs.ts'
 import { httpCapability } from './http/http.ts'
 import { kvCapability } from './kv/kv.ts'
@@ -12,5 +13,6 @@ export const createRegistry = ({ tools }: { tools?: readonly HostTool[] }): read
   dbCapability,
   fsCapability,
   kvCapability,
+  execCapability,
   createToolsCapability(tools),
 ]

@@ -2,6 +2,8 @@
 export type RecordedCall = {
   readonly seq: number
   readonly op: string
+  /** The handle that it went through; 0: the run's own grant. */
+  readonly handle: number
   /** The arguments as they crossed, JSON. */
   readonly args: string
   readonly ok: boolean
@@ -12,7 +14,7 @@ export type RecordedCall = {
 /** The journal of an earlier execution, by seq; the replay gate answers from it. */
 export type Recording = { call(seq: number): RecordedCall | undefined }
 
-type StoredEvent = { kind: string; data: RecordedCall }
+type StoredEvent = { kind: string; data: Omit<RecordedCall, 'handle'> & { handle?: number } }
 
 /** Reads the calls out of stored journal events (the JSON text of each). */
 export function readRecording(events: Iterable<string>): Recording {
@@ -23,6 +25,7 @@ export function readRecording(events: Iterable<string>): Recording {
       calls.set(data.seq, {
         seq: data.seq,
         op: data.op,
+        handle: data.handle ?? 0,
         args: JSON.stringify(data.args),
         ok: data.ok,
         outcome: JSON.stringify(data.outcome),

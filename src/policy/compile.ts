@@ -115,7 +115,9 @@ function grantedEntries(
   return frozenMap(
     capabilities.flatMap(({ name }) => {
       const entry = Object.hasOwn(permissions, name) ? permissions[name] : undefined
-      return entry === null || entry === undefined ? [] : [[name, deepFreeze(entry)] as const]
+      return entry === null || entry === undefined || entry === false
+        ? []
+        : [[name, deepFreeze(entry)] as const]
     }),
   )
 }

@@ -9,6 +9,16 @@ export interface CallOptions {
   idempotencyKey?: string
 }
 
+/** What every \`only()\` takes; what a handle does not allow is refused, whatever the policy says. */
+export interface Caveats {
+  mode?: 'read'
+  /** Most calls, also through handles that are made from it. */
+  calls?: number
+}
+
+/** The same object, weaker, until it is revoked. */
+export type Weaker<Held> = Held & { revoke(): void }
+
 /** What a refused or failed call rejects with. */
 export interface CallError extends Error {
   readonly code: string

@@ -35,6 +35,5 @@ export const notBuiltMessage = (message: string): string | undefined =>
 
 /** Entries under `permissions` whose capability is not built, with the values that grant nothing. */
 export const PERMISSIONS_NOT_BUILT: Readonly<Record<string, ReturnType<typeof off>>> = {
-  code_exec: off([false, null], 'Whether the tool may run code of its own.'),
   mcp: off([null, '{}'], 'Servers of the Model Context Protocol.'),
 }

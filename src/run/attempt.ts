@@ -1,10 +1,11 @@
-import { PULL_OP, TIMER_OP } from '../../runtime/abi/ops.ts'
+import { ONLY_OP, PULL_OP, REVOKE_OP, TIMER_OP } from '../../runtime/abi/ops.ts'
 import type { CallFrame, DoneFrame, LogFrame } from '../../runtime/abi/frames.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { Answer, BrokerRun, RawCall } from '../broker/call.ts'
 import { TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import type { CageLease } from './cage-pool.ts'
 import { grantedOps } from './granted-ops.ts'
+import { RunHandles } from './handles.ts'
 import type { CageLoss, CageSlot, SlotEnd } from './hosted-cage.ts'
 import { watchLimits, type LimitsWatch, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
@@ -57,6 +58,7 @@ export class Attempt {
   readonly #slot: CageSlot
   readonly #watch: LimitsWatch
   readonly #timers: RunTimers
+  readonly #handles: RunHandles
   readonly #gone = new AbortController()
   #lastSeq = 0
   #logBytes = 0
@@ -78,6 +80,13 @@ export class Attempt {
     this.#timers = new RunTimers({
       onDue: (seq, delayMs) => handlers.onTimer(seq, delayMs),
       deliver: (seq, answer) => this.deliver(seq, answer),
+      onForged: (reason) => this.#breach(reason),
+    })
+    const { journal, attempt } = this.broker
+    this.#handles = new RunHandles({
+      branches: grantedOps(prepared.policy).branches,
+      journal,
+      attempt,
       onForged: (reason) => this.#breach(reason),
     })
     this.#watch = watchLimits({
@@ -143,17 +152,19 @@ export class Attempt {
     if (!this.#isOver) this.#setting.handlers.onEnd(failedBy(error), howToEnd(error))
   }
 
-  #onCall({ seq, handle, op, key }: CallFrame, args: string): void {
+  #onCall({ seq, handle: named, op, key }: CallFrame, args: string): void {
     if (this.#isOver) return
     if (seq !== this.#lastSeq + 1) return this.#breach('a call out of turn')
-    // Attenuated handles are not built; handle 0 is the run's own grant.
-    if (handle !== 0) return this.#breach('no such handle')
+    const handle = named === 0 ? undefined : this.#handles.find(named)
+    if (named !== 0 && handle === undefined) return this.#breach('no such handle')
     this.#lastSeq = seq
+    if (op === ONLY_OP) return this.#handles.only(seq, handle, args)
+    if (op === REVOKE_OP) return this.#handles.revoke(seq, handle)
     if (op === TIMER_OP) return this.#timers.set(seq, args)
     if (op === PULL_OP) return this.#setting.handlers.onPull(seq, args, this)
     // Money that the tool has computed away already is not there for the call.
     if (this.broker.policy.prices.cpuSecondMicroUsd > 0) this.#watch.look()
-    if (!this.#isOver) this.#setting.handlers.onCall({ seq, op, args, key }, this)
+    if (!this.#isOver) this.#setting.handlers.onCall({ seq, op, args, key, handle }, this)
   }
 
   /** The cage was told how much may cross, counts as is counted here, and stops by itself: what comes after is a flood. */

@@ -27,6 +27,10 @@ export type CageDemand = {
   readonly isStrict: boolean
   /** No other run in the same cage, now or later. */
   readonly isExclusive: boolean
+  /** Memory that its children may come to use; they are let in with it. */
+  readonly childrenMb: number
+  /** It was let in with its parent, which waits for it: it waits for nobody. */
+  readonly isAdmitted: boolean
 }
 
 /** A place in a ready cage; give it back once, whatever happens. */
@@ -88,8 +92,11 @@ class Pool implements CagePool {
   }
 
   async acquire(demand: CageDemand, signal: AbortSignal): Promise<CageLease> {
-    const ticket = { principal: demand.principal, priority: demand.priority, memoryMb: demand.memoryMb }
-    const waiting = this.#admission.enter(ticket, signal)
+    const { principal, priority, isAdmitted } = demand
+    const ticket = isAdmitted
+      ? undefined
+      : { principal, priority, memoryMb: demand.memoryMb + demand.childrenMb }
+    const waiting = ticket && this.#admission.enter(ticket, signal)
     if (waiting !== undefined) await waiting
     let cage: HostedCage | undefined
     try {
@@ -164,8 +171,8 @@ class Pool implements CagePool {
     return cage
   }
 
-  #released(ticket: Ticket): void {
-    this.#admission.leave(ticket)
+  #released(ticket: Ticket | undefined): void {
+    if (ticket !== undefined) this.#admission.leave(ticket)
     this.#trim()
     this.#refillSoon()
   }

@@ -2,7 +2,7 @@ import { mediate } from '../broker/broker.ts'
 import { receiptScopeOf } from '../broker/gates/recall.ts'
 import type { BrokerRun } from '../broker/call.ts'
 import type { Commit } from '../capabilities/capability.ts'
-import { asTollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
+import { asTollgateError, TollgateError, type ErrorRecord } from '../errors/tollgate-error.ts'
 import { grantedOps } from './granted-ops.ts'
 import type { RunDrivers } from './run-drivers.ts'
 import type { CommitSummary } from './result.ts'
@@ -29,6 +29,8 @@ type CommitSetting = {
   readonly lastSeq: number
   /** Cancels what has not begun. */
   readonly signal: AbortSignal | undefined
+  /** A child failed that may have staged a part of what it was to stage. */
+  readonly isSpoilt: boolean
 }
 
 /** The gates at which a commit is refused before anything of it happened; past them, its receipt knows. */
@@ -42,13 +44,14 @@ const NEVER = new AbortController().signal
  * policy asks, written down before and after. Stops at the first that is refused; there is no atomicity across stores. Never rejects.
  */
 export async function commitStaged(setting: CommitSetting): Promise<CommitOutcome> {
-  const { drivers, broker, lastSeq, signal } = setting
+  const { drivers, broker, lastSeq, signal, isSpoilt } = setting
   let staged: readonly Commit[]
   try {
     staged = drivers.staged()
   } catch (error) {
     return { done: 0, left: 1, ending: failedBy(asTollgateError(error)) }
   }
+  if (isSpoilt && staged.length > 0) return { done: 0, left: staged.length, ending: failedBy(spoiltError()) }
   const commits: CommitSummary[] = []
   for (const [index, commit] of staged.entries()) {
     const left = staged.length - index
@@ -68,6 +71,16 @@ export async function commitStaged(setting: CommitSetting): Promise<CommitOutcom
   }
   return { done: staged.length, left: 0, commits }
 }
+
+const spoiltError = (): TollgateError =>
+  new TollgateError(
+    'GUEST_CHILD_FAILED',
+    'A child failed that may have staged writes; nothing is committed.',
+    {
+      gate: 'intend',
+      hint: 'Stage writes in the parent, or let no child fail that does.',
+    },
+  )
 
 /** One commit through the broker: what it was, and its refusal, if it was refused. */
 async function performCommit(

@@ -1,8 +1,17 @@
-import type { StubManifest } from '../../runtime/abi/ops.ts'
-import type { Grant, GrantedOp } from '../capabilities/capability.ts'
+import type { Branch, StubManifest } from '../../runtime/abi/ops.ts'
+import type { Grant, GrantAttenuation, GrantedOp } from '../capabilities/capability.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 
 type OpsByName = ReadonlyMap<string, { readonly op: GrantedOp; readonly grant: Grant }>
+
+/** An object of the guest that `only()` can make weaker. */
+export type GrantedBranch = {
+  /** As the guest finds it: `db.shop`. */
+  readonly at: string
+  readonly attenuation: GrantAttenuation
+  /** The ops of its members. */
+  readonly ops: ReadonlySet<string>
+}
 
 /** What a policy grants, in the forms that a run needs. */
 export type GrantedOps = {
@@ -10,11 +19,31 @@ export type GrantedOps = {
   readonly byName: OpsByName
   /** Those that the host alone calls, when a run has succeeded. */
   readonly ofHost: OpsByName
+  /** By what the kernel calls them. */
+  readonly branches: ReadonlyMap<string, GrantedBranch>
   /** The stubs that the kernel grows, as JSON. */
   readonly manifestJson: string
 }
 
 const named = (grant: Grant, ops: readonly GrantedOp[]) => ops.map((op) => [op.name, { op, grant }] as const)
+
+const branchOf = ({ path }: GrantedOp): Branch => {
+  const holder = path.slice(0, -1)
+  return { path: holder, at: holder.join('.') }
+}
+
+/** The objects that hold the ops of grants that can be made weaker. */
+function branchesOf(grants: readonly Grant[]): ReadonlyMap<string, GrantedBranch & Branch> {
+  const branches = new Map<string, GrantedBranch & Branch>()
+  for (const { attenuation, ops } of grants) {
+    if (attenuation === undefined) continue
+    for (const branch of ops.map(branchOf)) {
+      const own = ops.filter((op) => branchOf(op).at === branch.at).map(({ name }) => name)
+      branches.set(branch.at, { ...branch, attenuation, ops: new Set(own) })
+    }
+  }
+  return branches
+}
 
 const known = new WeakMap<CompiledPolicy, GrantedOps>()
 
@@ -24,7 +53,9 @@ export function grantedOps(policy: CompiledPolicy): GrantedOps {
   if (made !== undefined) return made
   const grants = [...policy.grants.values()]
   const entries = grants.flatMap((grant) => named(grant, grant.ops))
+  const branches = branchesOf(grants)
   const manifest: StubManifest = {
+    branches: [...branches.values()].map(({ path, at }) => ({ path, at })),
     stubs: entries.map(
       ([
         op,
@@ -35,7 +66,7 @@ export function grantedOps(policy: CompiledPolicy): GrantedOps {
     ),
   }
   const ofHost = new Map(grants.flatMap((grant) => named(grant, grant.hostOps ?? [])))
-  const ops = { byName: new Map(entries), ofHost, manifestJson: JSON.stringify(manifest) }
+  const ops = { byName: new Map(entries), ofHost, branches, manifestJson: JSON.stringify(manifest) }
   known.set(policy, ops)
   return ops
 }

@@ -13,6 +13,7 @@ import type { EventRow, Store } from '../stores/ports.ts'
 import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { createBundler } from './bundler-process.ts'
 import { openCagePool } from './cage-pool.ts'
+import { CHILD_BOUNDS } from './child-bounds.ts'
 import { createDbPowers } from './db-powers.ts'
 import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
@@ -87,6 +88,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
   const { state = STATE_DEFAULT, tools = [], auditLog, spareCages = 1, onEvent } = options
   const { concurrentRunsMax = RUNS_MAX_DEFAULT, memoryMbMax = halfOfMemoryMb() } = options
   const capabilities = createRegistry({ tools })
+  const capabilityNames = capabilities.map(({ name, guestName = name }) => guestName)
   const tier = bestTier(options.minTier)
   const sink = openSink(auditLog)
   const store = openStore(state, sink)
@@ -112,12 +114,14 @@ export function openParts(options: TollgateOptions): TollgateParts {
     onKept,
     emit,
     ledgers: new TaskLedgers(store.tasks, () => powers.now()),
+    capabilityNames,
+    childBounds: CHILD_BOUNDS,
     capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
     underWay: new Map<string, Promise<Answer>>(),
   }
   const prepare: PrepareSetting = {
     compile: createPolicyLoader(capabilities, tools),
-    capabilityNames: capabilities.map(({ name, guestName = name }) => guestName),
+    capabilityNames,
     env: powers.env,
     provideSecret: options.secrets,
     holders: new TokenHolders(() => performance.now()),

@@ -98,7 +98,7 @@ async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
 }
 
 /** The input as the guest gets it. Throws CONFIG_INPUT_INVALID. */
-function writeInput(input: unknown = null): string {
+export function writeInput(input: unknown = null): string {
   const refuse = (problem: string, cause?: unknown): never => {
     throw new TollgateError('CONFIG_INPUT_INVALID', `The input ${problem}.`, { cause })
   }

@@ -131,6 +131,11 @@ function make(
  * Turns the source of a tool into the module that runs, or that has to be bundled first. `capabilities` are the names that a script body finds in its scope.
  * TypeScript loses its types in place, so lines and columns stay. Throws CONFIG_USAGE for a source that is too large.
  */
+export function makeProgram(
+  tool: ToolSource & { readonly file?: undefined },
+  capabilities: readonly string[],
+): Program
+export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program | Unbundled
 export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program | Unbundled {
   const { source, isScript } = tool
   const isFile = tool.file !== undefined

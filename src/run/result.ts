@@ -9,6 +9,8 @@ export type RunResult = {
   runId: string
   /** The task that the run counts towards; without one, the run is its own. */
   task: string
+  /** The run, and its call, that started this one as a child. */
+  parent?: { runId: string; call: number }
   status: RunStatus
   /** The tool's value; present when status is `done`. */
   value?: unknown

@@ -3,6 +3,14 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import { powersOf, type Powers } from './powers.ts'
 
+/** What makes the drivers of a run differ from those of another. */
+export type DriversOfRun = {
+  /** Powers that belong to this run alone, by capability. */
+  readonly own: Readonly<Record<string, unknown>>
+  /** Those of the run that started this one: what a child stages is part of what its parent stages. */
+  readonly above: RunDrivers | undefined
+}
+
 /** The drivers of one run: each opened at the first call that needs it, with its own powers and nothing else. */
 export class RunDrivers {
   readonly #opened = new Map<string, Driver>()
@@ -10,20 +18,25 @@ export class RunDrivers {
   readonly #policy: CompiledPolicy
   readonly #setting: Omit<DriverSetting, 'powers'>
   readonly #powers: Powers
+  readonly #ofRun: DriversOfRun
 
   constructor(
     capabilities: ReadonlyMap<string, Capability>,
     policy: CompiledPolicy,
     powers: Powers,
     setting: Omit<DriverSetting, 'powers'>,
+    ofRun: DriversOfRun,
   ) {
     this.#capabilities = capabilities
     this.#policy = policy
     this.#powers = powers
     this.#setting = setting
+    this.#ofRun = ofRun
   }
 
   get(name: string): Driver {
+    const { own, above } = this.#ofRun
+    if (above !== undefined && !Object.hasOwn(own, name)) return above.get(name)
     const opened = this.#opened.get(name)
     if (opened !== undefined) return opened
     const capability = this.#capabilities.get(name)
@@ -32,7 +45,7 @@ export class RunDrivers {
       throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${name}.`)
     const driver = capability.openDriver(grant, {
       ...this.#setting,
-      powers: powersOf(this.#powers, name),
+      powers: Object.hasOwn(own, name) ? own[name] : powersOf(this.#powers, name),
     })
     this.#opened.set(name, driver)
     return driver

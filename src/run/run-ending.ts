@@ -45,6 +45,12 @@ const HINTS: Partial<Record<Code, string>> = {
   GUEST_UNPASSABLE: 'Return strings, finite numbers, booleans, null, arrays and plain objects.',
 }
 
+/** What the realm says to code that makes code, or that holds no `exec`. */
+const CODE_FROM_TEXT =
+  /^(?:Code generation from strings is closed|setTimeout needs a function|WebAssembly is not defined|Not supported|exec is not defined)$|\(reading '(?:exec|run|quarantine)'\)$/
+const CODE_HINT =
+  'No code is made from text here. Where the policy grants code_exec, exec.run({ code, input, grants }) runs it in a child.'
+
 /** The error for a value that is larger than the policy allows. */
 const outputError = (): TollgateError =>
   new TollgateError('LIMIT_OUTPUT', "The tool's value is larger than limits.max_output_kb allows.", {
@@ -91,7 +97,7 @@ export function endingOfDone(
   if (fault === 'memory') return failedBy(memoryError())
   if (fault === 'output') return failedBy(outputError())
   const code = FAULT_CODES[fault]
-  const hint = HINTS[code]
+  const hint = HINTS[code] ?? (CODE_FROM_TEXT.test(message) ? CODE_HINT : undefined)
   const said = code === 'GUEST_THREW' ? `${name}: ${message}` : message
   const error = new TollgateError(code, said, { gate: 'cage', ...(hint !== undefined && { hint }) })
   return { kind: 'failed', error: error.toRecord(), ...(stack !== '' && { stack }) }

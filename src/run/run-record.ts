@@ -1,10 +1,16 @@
 import type { Journal } from '../journal/journal.ts'
-import type { EventRow } from '../stores/ports.ts'
+import type { EventRow, RunRow } from '../stores/ports.ts'
+import type { Origin } from './children.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunResult } from './result.ts'
 
 /** The first record of a run: what is run, for whom, under which policy, with which input. */
-export function recordStart(journal: Journal, task: string, prepared: PreparedRun): EventRow {
+export function recordStart(
+  journal: Journal,
+  task: string,
+  prepared: PreparedRun,
+  origin: Origin | undefined,
+): EventRow {
   const { policy, program, principal, inputJson, reuse } = prepared
   const event = `{"input":${inputJson},"engine":${JSON.stringify(process.versions.v8)}}`
   return journal.compose('run.started', event, {
@@ -17,7 +23,24 @@ export function recordStart(journal: Journal, task: string, prepared: PreparedRu
     warnings: policy.warnings.length,
     input_bytes: inputJson.length,
     reuse,
+    parent: origin?.parent.runId,
+    parent_call: origin?.seq,
   })
+}
+
+/** The row of a run that begins. */
+export function rowOf(runId: string, task: string, startedAtMs: number, prepared: PreparedRun): RunRow {
+  const { policy, program, principal, idempotencyKey, requestDigest } = prepared
+  return {
+    runId,
+    task,
+    principal,
+    startedAtMs,
+    requestDigest,
+    policyDigest: policy.digest,
+    toolDigest: program.digest,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  }
 }
 
 /** The last record of a run: how it ended and what it used, with the digest of the result as it is stored. */

@@ -17,6 +17,11 @@ export class RunReports {
     return [...this.#approvals.values()]
   }
 
+  /** Takes over what was asked for a child. */
+  adopt(approvals: readonly ApprovalSummary[]): void {
+    for (const summary of approvals) this.#approvals.set(summary.ticketId, summary)
+  }
+
   take(event: BrokerEvent): void {
     const runId = this.#runId
     switch (event.kind) {

@@ -2,6 +2,7 @@ import type { Tier } from '../cage/tiers.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
 import type { Redactor } from '../audit/redact.ts'
 import type { CompiledPolicy, Limits } from '../policy/compiled.ts'
+import type { Origin } from './children.ts'
 import type { WatchTotals } from './limits-watch.ts'
 import type { Ending } from './run-ending.ts'
 import type { ApprovalSummary, CommitSummary, LogLine, RunResult, Usage } from './result.ts'
@@ -19,6 +20,7 @@ export type RunFacts = {
   readonly commits: readonly CommitSummary[]
   readonly logs: readonly LogLine[]
   readonly costAlerts: readonly number[]
+  readonly origin: Origin | undefined
 }
 
 const MICRO = 1e6
@@ -71,10 +73,11 @@ function outcomeOf(ending: Ending, redactor: Redactor): Outcome {
 
 /** Puts the result of a run together; every secret of the run is taken out of what the guest says. */
 export function buildResult(ending: Ending, facts: RunFacts, redactor: Redactor): RunResult {
-  const { runId, task, tier, policy, toolDigest, approvals, commits, logs, costAlerts } = facts
+  const { runId, task, origin, tier, policy, toolDigest, approvals, commits, logs, costAlerts } = facts
   return {
     runId,
     task,
+    ...(origin && { parent: { runId: origin.parent.runId, call: origin.seq } }),
     ...outcomeOf(ending, redactor),
     usage: usageOf(facts),
     approvals: [...approvals],

@@ -4,6 +4,7 @@ import type { Tier } from '../cage/tiers.ts'
 import type { JournalBuffer } from '../journal/buffer.ts'
 import type { EventRow, Store } from '../stores/ports.ts'
 import type { CagePool } from './cage-pool.ts'
+import type { ChildBounds } from './child-bounds.ts'
 import type { Powers } from './powers.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunEvent } from './result.ts'
@@ -19,6 +20,10 @@ export type RunSetting = {
   readonly ledgers: TaskLedgers
   readonly powers: Powers
   readonly capabilities: ReadonlyMap<string, Capability>
+  /** The objects that a tool may hold, by the names that it finds them under. */
+  readonly capabilityNames: readonly string[]
+  /** What bounds a child by its parent. */
+  readonly childBounds: ChildBounds
   /** Effects under way in this process, of all runs, by receipt scope. */
   readonly underWay: Map<string, Promise<Answer>>
   emit(event: RunEvent, run: PreparedRun): void

@@ -10,8 +10,12 @@ import { asTollgateError, TollgateError } from '../errors/tollgate-error.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import { Attempt, type AttemptHandlers } from './attempt.ts'
 import { commitStaged, NOTHING_COMMITTED, settleStaged } from './commit.ts'
+import { cageDemand } from './cage-demand.ts'
 import type { CageLease } from './cage-pool.ts'
+import { Children, CHILDREN, type Origin, type ParentRun } from './children.ts'
 import type { CageLoss, SlotEnd } from './hosted-cage.ts'
+import { HumanWait } from './human-wait.ts'
+import { InFlight } from './in-flight.ts'
 import { limitUsedUp, NO_TOTALS, sumOfTotals, type WatchTotals } from './limits-watch.ts'
 import type { PreparedRun } from './prepare.ts'
 import { locateOf } from './program.ts'
@@ -21,7 +25,7 @@ import { RunDrivers } from './run-drivers.ts'
 import { newRunId } from './run-id.ts'
 import { endingOfLoss, failedBy, type Ending } from './run-ending.ts'
 import { RunLogs } from './run-logs.ts'
-import { recordEnd, recordStart } from './run-record.ts'
+import { recordEnd, recordStart, rowOf } from './run-record.ts'
 import { RunReports } from './run-reports.ts'
 import { buildResult, type RunFacts } from './run-result.ts'
 import { redactionsOf } from './secrets.ts'
@@ -50,40 +54,49 @@ export class Run {
   readonly #journal: Journal
   readonly #drivers: RunDrivers
   readonly #logs: RunLogs
+  readonly #origin: Origin | undefined
+  readonly #children: Children
   readonly #usage = new UsageMeter()
   readonly #over = new AbortController()
   readonly #ended = Promise.withResolvers<Ending>()
-  readonly #inFlight = new Set<Promise<void>>()
+  readonly #inFlight = new InFlight()
+  readonly #human = new HumanWait(() => this.#attempt)
   readonly #reports = new RunReports(this.runId, (event) => this.#emit(event))
-  readonly #backlog = { calls: 0, argumentsSize: 0 }
   #attempt: Attempt | undefined
   #attempts = 0
+  #lease: LedgerLease | undefined
   /** What earlier attempts used. */
   #spent = NO_TOTALS
-  #humansAsked = 0
   #commits: readonly CommitSummary[] = []
   /** The first record is in the store. */
   #isStartKept = false
   #isOver = false
 
-  constructor(prepared: PreparedRun, setting: RunSetting) {
+  /** `origin`: of a child; a run that the embedder starts has none. */
+  constructor(prepared: PreparedRun, setting: RunSetting, origin?: Origin) {
     const { policy, secrets, principal } = prepared
     const { buffer, powers, capabilities } = setting
+    const { runId } = this
+    const parent = origin?.parent
     this.#prepared = prepared
     this.#setting = setting
+    this.#origin = origin
     this.#redactor = createRedactor(redactionsOf(secrets))
-    this.#journal = openJournal({
-      runId: this.runId,
-      buffer,
-      redactor: this.#redactor,
-      now: () => powers.now(),
-    })
-    this.#drivers = new RunDrivers(capabilities, policy, powers, { principal, runId: this.runId, secrets })
-    this.#logs = new RunLogs(policy.limits.maxLogBytes, this.#redactor)
+    this.#journal = openJournal({ runId, buffer, redactor: this.#redactor, now: () => powers.now() })
+    const logsAbove = origin?.isQuarantined === true ? undefined : parent?.logs
+    this.#logs = new RunLogs(policy.limits.maxLogBytes, this.#redactor, logsAbove)
+    this.#children = new Children(this.#asParent())
+    this.#drivers = new RunDrivers(
+      capabilities,
+      policy,
+      powers,
+      { principal, runId, secrets },
+      { own: { [CHILDREN]: this.#children }, above: parent?.drivers() },
+    )
   }
 
   get task(): string {
-    return this.#prepared.task ?? this.runId
+    return this.#origin?.parent.task ?? this.#prepared.task ?? this.runId
   }
 
   /**
@@ -91,20 +104,10 @@ export class Run {
    * comes first. False when the principal used the key for another run. Throws INTERNAL_STORE.
    */
   begin(): boolean {
-    const { policy, program, principal, idempotencyKey, requestDigest } = this.#prepared
     const { store, buffer, powers, onKept } = this.#setting
-    const first = recordStart(this.#journal, this.task, this.#prepared)
-    const row = {
-      runId: this.runId,
-      task: this.task,
-      principal,
-      startedAtMs: powers.now(),
-      requestDigest,
-      policyDigest: policy.digest,
-      toolDigest: program.digest,
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-    }
-    if (idempotencyKey === undefined) {
+    const first = recordStart(this.#journal, this.task, this.#prepared, this.#origin)
+    const row = rowOf(this.runId, this.task, powers.now(), this.#prepared)
+    if (row.idempotencyKey === undefined) {
       // A store that has failed is tried again before anything else begins.
       if (buffer.failure !== undefined) buffer.flush('kept')
       buffer.push({ ...first, begins: row })
@@ -118,20 +121,22 @@ export class Run {
 
   /** Runs the tool to its end. Never rejects: what goes wrong stands in the result. */
   async execute(): Promise<RunResult> {
-    let lease: LedgerLease | undefined
     let ending: Ending
     try {
-      lease = this.#joinTask()
-      ending = await this.#runGuest(lease)
+      this.#lease = this.#joinTask()
+      ending = await this.#runGuest(this.#lease)
     } catch (error) {
       ending = failedBy(asTollgateError(error))
     }
-    const totals = this.#stop('kill')
-    if (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
-    if (this.#attempt !== undefined) ending = await this.#closeStores(ending, this.#attempt)
+    const own = this.#stop('kill')
+    await this.#inFlight.settled
+    const totals = sumOfTotals(own, this.#children.spent)
+    this.#attempt?.broker.streams.close()
+    if (this.#origin !== undefined) this.#children.handOver(ending.kind === 'value', totals)
+    else if (this.#attempt !== undefined) ending = await this.#closeStores(ending, this.#attempt)
     await this.#drivers.close()
     this.#reportCosts()
-    return this.#finish(ending, totals, lease)
+    return this.#finish(ending, totals)
   }
 
   /** The result of a run that never began: nothing was executed, and nothing of it is kept. */
@@ -147,7 +152,7 @@ export class Run {
   /** What a run staged is committed when its tool has succeeded, and else discarded with the drivers. */
   async #closeStores(ending: Ending, { broker, lastSeq }: Attempt): Promise<Ending> {
     const { signal } = this.#prepared
-    const commit = { drivers: this.#drivers, broker, lastSeq, signal }
+    const commit = { drivers: this.#drivers, broker, lastSeq, signal, isSpoilt: this.#children.isSpoilt }
     const outcome = ending.kind === 'value' ? await commitStaged(commit) : NOTHING_COMMITTED
     settleStaged(broker, outcome)
     this.#commits = outcome.commits ?? []
@@ -155,6 +160,7 @@ export class Run {
   }
 
   #joinTask(): LedgerLease {
+    if (this.#origin !== undefined) return this.#origin.lease
     const { principal, task } = this.#prepared
     const onLost = (error: TollgateError): void => this.#end(failedBy(error), 'stop')
     return this.#setting.ledgers.acquire({ runId: this.runId, principal, task, onLost })
@@ -181,19 +187,8 @@ export class Run {
 
   /** Tries the tool in a cage; `isExclusive`: in one of its own. */
   async #begin(module: string, lease: LedgerLease, isExclusive: boolean): Promise<void> {
-    const { policy, principal, priority } = this.#prepared
-    const { limits, security, digest } = policy
-    const place = await this.#setting.pool.acquire(
-      {
-        principal,
-        policyDigest: digest,
-        priority,
-        memoryMb: limits.maxMemoryMb,
-        isStrict: security.isStrict,
-        isExclusive,
-      },
-      this.#over.signal,
-    )
+    const demand = cageDemand(this.#prepared, { isChild: this.#origin !== undefined, isExclusive })
+    const place = await this.#setting.pool.acquire(demand, this.#over.signal)
     if (this.#isOver) {
       place.cage.unreserve()
       return place.release()
@@ -213,7 +208,7 @@ export class Run {
     const { powers } = this.#setting
     const handlers: AttemptHandlers = {
       onCall: (call, attempt) => this.#mediate(call, attempt.broker),
-      onPull: (seq, args, { broker }) => this.#await(broker.streams.pull(seq, args, broker)),
+      onPull: (seq, args, { broker }) => this.#inFlight.add(broker.streams.pull(seq, args, broker)),
       onLog: (frame, text) => this.#onLog(frame, text),
       onTimer: (seq, delayMs) =>
         this.#journal.append('timer', JSON.stringify({ seq, delayMs }), { seq, delay_ms: delayMs }),
@@ -247,7 +242,7 @@ export class Run {
       drivers: this.#drivers,
       reports: this.#reports,
       attempt: this.#attempts,
-      backlog: this.#backlog,
+      backlog: this.#inFlight.backlog,
       waitForHuman: (work) => this.#waitForHuman(work),
       end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
     }
@@ -268,23 +263,12 @@ export class Run {
 
   #mediate(call: RawCall, broker: BrokerRun): void {
     if (this.#isOver || !this.#isOnRecord()) return
-    const size = call.args.length
-    this.#backlog.calls += 1
-    this.#backlog.argumentsSize += size
-    this.#await(mediate(call, broker), () => {
-      this.#backlog.calls -= 1
-      this.#backlog.argumentsSize -= size
-    })
+    this.#inFlight.addCall(
+      call,
+      () => mediate(call, broker),
+      () => this.#origin?.parent.reportCosts(),
+    )
     broker.keepLedgerSoon()
-  }
-
-  /** The run does not end before this work has. */
-  #await(work: Promise<void>, settled?: () => void): void {
-    this.#inFlight.add(work)
-    void work.then(() => {
-      this.#inFlight.delete(work)
-      settled?.()
-    })
   }
 
   #onLog({ level }: LogFrame, text: string): void {
@@ -304,7 +288,7 @@ export class Run {
   }
 
   get #canRestart(): boolean {
-    return !this.#isOver && this.#attempts === 1 && !this.#usage.hasEffects
+    return !this.#isOver && this.#attempts === 1 && !this.#usage.hasEffects && !this.#children.hasSome
   }
 
   #restart(cause: string, how: SlotEnd, module: string, lease: LedgerLease): void {
@@ -335,33 +319,52 @@ export class Run {
   }
 
   #reportCosts(): void {
-    if (this.#attempt !== undefined) reportCostAlerts(this.#attempt.broker)
+    if (this.#origin !== undefined) this.#origin.parent.reportCosts()
+    else if (this.#attempt !== undefined) reportCostAlerts(this.#attempt.broker)
   }
 
-  async #waitForHuman<T>(work: () => Promise<T>): Promise<T> {
-    this.#humansAsked += 1
-    this.#attempt?.pause()
-    try {
-      return await work()
-    } finally {
-      this.#humansAsked -= 1
-      if (this.#humansAsked === 0) this.#attempt?.resume()
-    }
+  /** A parent, which waits for its child meanwhile, is not billed for that either. */
+  #waitForHuman<T>(work: () => Promise<T>): Promise<T> {
+    const parent = this.#origin?.parent
+    return this.#human.whileStopped(() => parent?.waitForHuman(work) ?? work())
   }
 
   #emit(event: RunEvent): void {
     this.#setting.emit(event, this.#prepared)
   }
 
-  #finish(ending: Ending, totals: WatchTotals, lease: LedgerLease | undefined): RunResult {
+  #finish(ending: Ending, totals: WatchTotals): RunResult {
     const facts = this.#facts(totals)
     const result = buildResult(ending, facts, this.#redactor)
     try {
-      lease?.release()
+      this.#lease?.release()
       this.#keep(result)
       return result
     } catch (error) {
       return buildResult(notRecorded(error), facts, this.#redactor)
+    }
+  }
+
+  #asParent(): ParentRun {
+    return {
+      runId: this.runId,
+      task: this.task,
+      prepared: this.#prepared,
+      setting: this.#setting,
+      origin: this.#origin,
+      logs: this.#logs,
+      usage: this.#usage,
+      reports: this.#reports,
+      drivers: () => this.#drivers,
+      ledger: () => this.#lease,
+      staged: () => this.#attempt?.broker.staged,
+      waitForHuman: (work) => this.#waitForHuman(work),
+      reportCosts: () => this.#reportCosts(),
+      start: (prepared, origin) => {
+        const child = new Run(prepared, this.#setting, origin)
+        child.begin()
+        return child.execute()
+      },
     }
   }
 
@@ -379,6 +382,7 @@ export class Run {
       commits: this.#commits,
       logs: this.#logs.lines,
       costAlerts: this.#reports.costAlerts,
+      origin: this.#origin,
     }
   }
 

@@ -105,7 +105,7 @@ describe('a kernel that is weaker', () => {
 
   it('by leaving the door in reach', async () => {
     const entry = await weakCage('attack-open-door', {
-      'runtime/kernel/stub.ts': `export const growStubs = (door, stubs) => { const root = Object.create(null); for (const { path, op } of stubs) {
+      'runtime/kernel/stub.ts': `export const growStubs = (door, { stubs }) => { const root = Object.create(null); for (const { path, op } of stubs) {
         const branch = root[path[0]] ??= Object.create(null); branch[path[1]] = (args, options) => door.call(op, () => ({ args, options })); branch.door = door }
         return root }`,
     })

@@ -5,7 +5,7 @@ import {
   type Fault,
   type LogLevel,
 } from '../../runtime/abi/frames.ts'
-import { TIMER_OP, type StubEntry } from '../../runtime/abi/ops.ts'
+import { ONLY_OP, REVOKE_OP, TIMER_OP, type StubEntry } from '../../runtime/abi/ops.ts'
 import { launchCage, type Cage, type CageExit } from '../../src/cage/launch.ts'
 
 /** Where virtual time begins in these tests: 2023-11-14T22:13:20Z. */
@@ -17,6 +17,8 @@ export type SeenCall = {
   readonly op: string
   readonly text: string
   readonly key?: string
+  /** Absent: the run's own grant. */
+  readonly handle?: number
 }
 /** What the host says to a call: a value, or an error of the given facts. */
 export type Reply =
@@ -30,6 +32,8 @@ export type Scenario = {
   readonly input?: unknown
   /** Ops that are granted; `tools.add` is found at tools.add. */
   readonly ops?: readonly string[]
+  /** Which of their objects have `only()`. */
+  readonly branches?: readonly string[]
   readonly answer?: (call: SeenCall) => Reply | Promise<Reply> | undefined
   readonly seed?: [number, number, number, number]
   readonly memoryMb?: number
@@ -75,10 +79,11 @@ class Run {
   }
 
   async take(frame: CallFrame, text: string): Promise<void> {
-    const { seq, op, key } = frame
+    const { seq, op, key, handle } = frame
     if (op === TIMER_OP) return this.#setTimer(seq, (JSON.parse(text) as { delayMs: number }).delayMs)
-    const call = { seq, op, text, ...(key !== undefined && { key }) }
+    const call = { seq, op, text, ...(key !== undefined && { key }), ...(handle !== 0 && { handle }) }
     this.calls.push(call)
+    if (op === ONLY_OP || op === REVOKE_OP) return
     this.#waiting += 1
     const reply = await this.#scenario.answer?.(call)
     this.#waiting -= 1
@@ -172,9 +177,9 @@ export class CageDriver {
       finish({ exit })
     }
     const { code, input = null, ops = [], seed = [1, 2, 3, 4], memoryMb = 64, segmentMs = 1_000 } = scenario
-    const { logBytesMax = 64 * 1024 } = scenario
+    const { logBytesMax = 64 * 1024, branches = [] } = scenario
     cage.send({ t: 'start', slot, seed, atMs: START_MS, memoryMb, segmentMs, logBytesMax }, [
-      JSON.stringify({ stubs: stubsOf(ops) }),
+      JSON.stringify({ stubs: stubsOf(ops), branches: branches.map((at) => ({ path: at.split('.'), at })) }),
       code,
       JSON.stringify(input),
     ])

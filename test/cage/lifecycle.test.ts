@@ -55,7 +55,7 @@ const start = (slot: number, facts: Partial<StartFrame> = {}): StartFrame => ({
   logBytesMax: 1_000,
   ...facts,
 })
-const MANIFEST = JSON.stringify({ stubs: [{ path: ['tools', 'echo'], op: 'tools.echo' }] })
+const MANIFEST = JSON.stringify({ stubs: [{ path: ['tools', 'echo'], op: 'tools.echo' }], branches: [] })
 const isDone =
   (slot: number) =>
   ({ frame }: Seen): boolean =>

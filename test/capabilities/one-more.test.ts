@@ -46,7 +46,7 @@ const compileWithout = (folder: string, keepsLine: boolean): string => {
 }
 
 describe('deleting a capability’s folder and its registry line', () => {
-  it.each(['kv', 'fs', 'db', 'http'])(
+  it.each(['kv', 'fs', 'db', 'http', 'exec'])(
     'leaves a project that compiles: %s',
     { timeout: 120_000 },
     (folder) => {

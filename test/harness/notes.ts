@@ -83,9 +83,9 @@ const notesCapability = (book: Notebook, isCommitForAll: boolean): Capability =>
   },
 })
 
-/** Grants `notes` to the tools of a Tollgate. */
+/** Grants `notes` to the tools of a Tollgate, beside `others`. */
 export const withNotes =
-  (book: Notebook, isCommitForAll = false): Replace =>
+  (book: Notebook, isCommitForAll = false, others: readonly Capability[] = []): Replace =>
   (parts) => {
     const notes = notesCapability(book, isCommitForAll)
     return {
@@ -94,7 +94,8 @@ export const withNotes =
       ),
       prepare: {
         ...parts.prepare,
-        compile: (document) => Promise.resolve(compilePolicy(document, { capabilities: [notes], sha256 })),
+        compile: (document) =>
+          Promise.resolve(compilePolicy(document, { capabilities: [notes, ...others], sha256 })),
       },
     }
   }

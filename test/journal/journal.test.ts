@@ -82,18 +82,19 @@ describe('a recording', () => {
     journal.append('call.intended', '{"seq":2,"op":"tools.pay"}', {})
     journal.append(
       'call',
-      '{"seq":2,"op":"tools.pay","args":{"n":1},"ok":false,"outcome":{"code":"LIMIT_COST"}}',
+      '{"seq":2,"op":"tools.pay","handle":1,"args":{"n":1},"ok":false,"outcome":{"code":"LIMIT_COST"}}',
       {},
     )
     const recording = readRecording(rows.map(({ event }) => event))
     expect(recording.call(1)).toEqual({
       seq: 1,
       op: 'http.request',
+      handle: 0,
       args: '{"url":"x"}',
       ok: true,
       outcome: '{"status":200}',
     })
-    expect(recording.call(2)).toMatchObject({ ok: false, outcome: '{"code":"LIMIT_COST"}' })
+    expect(recording.call(2)).toMatchObject({ handle: 1, ok: false, outcome: '{"code":"LIMIT_COST"}' })
     expect(recording.call(3)).toBeUndefined()
   })
 })

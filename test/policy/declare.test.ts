@@ -77,7 +77,7 @@ describe('a tool that is checked against the declaration', () => {
     [
       'the rich policy',
       richText,
-      ['http, db, fs, kv, tools,', 'mcp, // refused'],
+      ['http, db, fs, kv, exec, tools,', 'mcp, // refused'],
       [
         "const note: string = await fs.readText('/in/a.csv')",
         "await fs.write('/out/a.md', note)",
@@ -92,7 +92,7 @@ describe('a tool that is checked against the declaration', () => {
         'const first = await db.shop.get<{ id: number }>("select id from orders where id = :id", { id: 1 })',
         'for await (const row of db.shop.query("select * from orders")) console.log(row["id"])',
         'const rows = await db.shop.query("select 1 where ? is null", [null, true, 2, "x", new Uint8Array(1)])',
-        'const [table] = await db.shop.schema()',
+        'const { tables: [table] } = await db.shop.schema()',
         'await db.crm.query("select 1") // refused',
         'await db.shop.commit() // refused',
         'await db.shop.execute("delete from orders where id = ?", [1], { idempotencyKey: "k" })',
@@ -102,6 +102,21 @@ describe('a tool that is checked against the declaration', () => {
         "const gone: boolean = await kv.delete('a')",
         "const keys: string[] = await kv.list('a', { limit: 3, after: 'aa' })",
         'await kv.clear() // refused',
+        "const child = await exec.run<number>({ code: 'return 1', grants: ['kv.get'], limits: { max_tool_calls: 3 } })",
+        'const one: number = child.value',
+        'await exec.run({ input: 1 }) // refused',
+        "await exec.run({ code: '1', limits: { max_calls: 1 } }) // refused",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'string', maxLength: 10 } })",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'string' } }) // refused",
+        "await exec.quarantine({ code: '1', data: 1, output: { type: 'boolean' }, grants: ['kv'] }) // refused",
+        "const weak = kv.only({ prefix: 'a', mode: 'read' }).only({ calls: 1 }); weak.revoke()",
+        "await weak.get('a')",
+        "kv.only({ prefixes: 'a' }) // refused",
+        "kv.only({ mode: 'write' }) // refused",
+        'kv.revoke() // refused',
+        "for (const { id } of await db.shop.only({ tables: ['orders'], rows: 3 }).query('select 1')) console.log(id)",
+        "await http.only({ path: '/v1/**', methods: ['GET'] }).get('https://status.company.com/')",
+        "tools.only({ names: ['lookup_order'] }).revoke()",
         "await tools.send_email({ to: ['a@company.com'], text: 'x', priority: 'low' })",
         "await tools.send_email({ to: 'a@company.com', text: 'x', priority: 'high' }) // refused",
         "await tools.send_email({ to: 'a@company.com', text: 'x' })",
@@ -125,13 +140,14 @@ describe('a tool that is checked against the declaration', () => {
         "const kinds = (await fs.list('/')).map(({ kind }) => kind)",
         "const { modifiedMs } = await fs.stat('/in')",
         "const names = await fs.glob('/in/**/*.csv')",
+        "const less = await fs.only({ under: '/in', mode: 'read' }).readText('/in/a.csv')",
         "await fs.write('/in/a.csv', 'x') // refused",
         "await fs.remove('/in/a.csv') // refused",
         "await fs.write('/none/a', 'x') // refused",
         "await fs.readText('/etc/passwd') // refused",
         "await fs.readText('/tmpfile') // refused",
         "await fs.write('/tmp/a', { x: 1 }) // refused",
-        'return [text, kinds, modifiedMs, names]',
+        'return [text, kinds, modifiedMs, names, less]',
       ],
     ],
     [
@@ -174,9 +190,9 @@ describe('a tool that is checked against the declaration', () => {
   })
 
   test.for<[string, string[]]>([
-    ['const tool: Tool = async (input, { | }) => 1', ['db', 'fs', 'http', 'kv', 'tools']],
-    ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'put']],
-    ['const tool: Tool = async (input, { db }) => db.shop.|', ['execute', 'get', 'query', 'schema']],
+    ['const tool: Tool = async (input, { | }) => 1', ['db', 'exec', 'fs', 'http', 'kv', 'tools']],
+    ['const tool: Tool = async (input, { kv }) => kv.|', ['delete', 'get', 'list', 'only', 'put']],
+    ['const tool: Tool = async (input, { db }) => db.shop.|', ['execute', 'get', 'only', 'query', 'schema']],
     [
       "const tool: Tool = async (input, { tools }) => tools.send_email({ to: 'a', text: 'b', | })",
       ['priority'],
@@ -232,7 +248,7 @@ describe('the declaration and the guest', () => {
     ],
   ])('name the same members: %s', async ([, policy]) => {
     await using gate = await openGate()
-    const code = `const below = (value, path) => Object.keys(value).flatMap((name) =>
+    const code = `const below = (value, path) => Object.getOwnPropertyNames(value).flatMap((name) =>
       typeof value[name] === 'function' ? [path + name] : below(value[name], path + name + '.'))
       return below(capabilities, '').sort()`
     const { value, error } = await gate.run({ code, policy })
@@ -246,9 +262,9 @@ describe('the declaration and the guest', () => {
       permissions: { http: { allowed_domains: [{ domain: 'a.com', methods: ['GET', 'PUT', 'OPTIONS'] }] } },
     }
     const declared = declaredNames(declarePolicy(compile(policy)))
-    expect(declared).toEqual(['http.get', 'http.put', 'http.request'])
+    expect(declared).toEqual(['http.get', 'http.only', 'http.put', 'http.request'])
     const { value } = await gate.run({
-      code: 'return Object.keys(http).map((name) => `http.${name}`)',
+      code: 'return Object.getOwnPropertyNames(http).map((name) => `http.${name}`)',
       policy,
     })
     expect(value).toEqual(expect.arrayContaining([...declared]))

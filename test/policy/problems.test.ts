@@ -104,7 +104,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
       { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
     ],
   },
-  'permissions.code_exec': { accepts: [false, null], refuses: [true, { max_children: 4 }, 'no'] },
   'permissions.mcp': { accepts: [null, {}], refuses: [{ github: {} }, []] },
   budgets: { accepts: [null, []], refuses: [[{ scope: 'principal' }], {}] },
   flows: { accepts: [null, []], refuses: [[{ after: 'secret:crm' }], {}] },

@@ -50,3 +50,23 @@ it('R5: a research tool has no e-mail, no database write and no code execution, 
   })
   expect([usage.calls, outbox.sent.length]).toEqual([0, 0])
 })
+
+it('R5: a child is given less than its parent holds: what it is not handed is not there, and cannot be asked for', async () => {
+  const outbox = new Outbox()
+  await using gate = await openGateOf({ tools: [outbox.tool, deleteRecord], approve: () => true })
+  const code = `const { value } = await exec.run({ code: input, grants: ['tools.send_email'] })
+    return value`
+  const { value } = await gate.run({
+    code,
+    input:
+      'return [Object.keys(capabilities), Object.keys(tools), await tools.send_email({ to: "a", body: "b" })]',
+    policy: { permissions: { tools: { send_email: {}, delete_record: {} }, code_exec: {} } },
+  })
+  expect(value).toEqual([['tools'], ['send_email'], { id: 'mail-1' }])
+  const { error } = await gate.run({
+    code,
+    input: 'return 1',
+    policy: { permissions: { tools: { delete_record: {} }, code_exec: {} } },
+  })
+  expect(error).toMatchObject({ code: 'DENIED_NOT_GRANTED', gate: 'perform', op: 'exec.run' })
+})

@@ -35,9 +35,41 @@ it.each([{}, { permissions: { code_exec: false } }])(
   },
 )
 
-it('R18: code_exec true, which this version could not bound, is refused', async () => {
+it('R18: code_exec true, which would say nothing of how much, is refused', async () => {
   await using gate = await openGateOf({})
   await expect(
     gate.run({ code: GENERATE, policy: { permissions: { code_exec: true } } }),
-  ).rejects.toMatchObject({ code: 'CONFIG_NOT_BUILT' })
+  ).rejects.toMatchObject({ code: 'CONFIG_POLICY_INVALID' })
+})
+
+const CHILDREN = { permissions: { code_exec: { max_children: 2 } } }
+
+it('R18: with code_exec granted the same ways stay closed, in the tool and in its child; a child is the only one', async () => {
+  await using gate = await openGateOf({})
+  const inTool = await gate.run({
+    code: GENERATE.replace("capabilities.exec.run('1 + 1')", 'undefined.nothing'),
+    policy: CHILDREN,
+  })
+  const inChild = await gate.run({
+    code: 'return (await exec.run({ code: input })).value',
+    input: GENERATE,
+    policy: CHILDREN,
+  })
+  for (const { value } of [inTool, inChild])
+    expect(Object.entries(value as object).filter(([, outcome]) => outcome !== 'closed')).toEqual([])
+  expect(
+    (await gate.run({ code: "return exec.run({ code: 'return 1 + 1' })", policy: CHILDREN })).value,
+  ).toEqual({
+    status: 'done',
+    value: 2,
+  })
+})
+
+it('R18: a tool that tries all the same is told where code may run', async () => {
+  await using gate = await openGateOf({})
+  const attempts = ["eval('1')", 'new Function("return 1")()', "exec.run({ code: '1' })", "import('node:fs')"]
+  for (const attempt of attempts) {
+    const { error } = await gate.run({ code: `await ${attempt}`, policy: {} })
+    expect(error).toMatchObject({ code: 'GUEST_THREW', hint: expect.stringContaining('code_exec') as string })
+  }
 })

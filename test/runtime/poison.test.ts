@@ -6,6 +6,7 @@ const driver = new CageDriver()
 afterAll(() => driver.close())
 
 const ops = ['tools.echo', 'tools.fail', 'http.request']
+const branches = ['tools', 'http']
 const page = {
   url: 'u',
   status: 200,
@@ -42,7 +43,7 @@ const poison = () => {
     }
   }
   const traps = ['value', 'get', 'set', 'toJSON', 'headers', 'redirect', 'timeoutMs', 'idempotencyKey', 'body', 'method', 'url', 'text', 'base64', 'code', 'message', 'gate',
-    'hint', 'name', 'writable', 'enumerable', 'configurable', 'args', 'options', 'a', 'b', 'key', 'holder', 'left', 'depth', 'raw', 'content-type', '__proto__', '0', '1', '2']
+    'hint', 'name', 'writable', 'enumerable', 'configurable', 'args', 'options', 'a', 'b', 'key', 'holder', 'left', 'depth', 'raw', 'content-type', 'path', 'op', 'at', 'caveats', 'only', 'revoke', 'calls', 'names', '__proto__', '0', '1', '2']
   for (let i = 0; i < jobs.length; i += 1) {
     const at = jobs[i][0], key = jobs[i][1]
     try { define(at, key, { __proto__: null, configurable: true, writable: true, value: sabotage }) } catch {}
@@ -75,6 +76,12 @@ export default (input, capabilities) => {
   follow(http.post('https://a.example/', body))
   follow(http.put('https://a.example/', bytes, plain))
   follow(http.request({ __proto__: null, url: 'https://a.example/', method: 'PATCH', body: 'text' }))
+  const weak = tools.only({ names: ['echo'], calls: 2 }), weaker = weak.only(), site = http.only({ path: '/v1/**' })
+  follow(weak.echo(body))
+  follow(weaker.echo([1]))
+  follow(site.get('https://a.example/v1/x', plain))
+  weak.revoke()
+  follow(weaker.fail())
   log('line', body, plain)
   later(() => { resolve(got) }, 50)
   return end
@@ -84,10 +91,10 @@ const shown = ({ calls, logs, timers, value, error }: Outcome) => ({ calls, logs
 
 describe('a realm that the guest has poisoned throughout', () => {
   it('sends the same bytes as one that it has not', async () => {
-    const clean = await driver.run({ code: tool(''), ops, answer })
-    const poisoned = await driver.run({ code: tool('poison()'), ops, answer })
-    expect(clean).toMatchObject({ ok: true, value: 'evvevvvv' })
-    expect(clean.calls).toHaveLength(7)
+    const clean = await driver.run({ code: tool(''), ops, branches, answer })
+    const poisoned = await driver.run({ code: tool('poison()'), ops, branches, answer })
+    expect(clean).toMatchObject({ ok: true, value: 'evvevvvvvvve' })
+    expect(clean.calls).toHaveLength(15)
     expect(shown(poisoned)).toEqual(shown(clean))
   })
 
@@ -98,9 +105,9 @@ describe('a realm that the guest has poisoned throughout', () => {
           'export const unpassableOf = () => undefined; export const writeJson = (value) => JSON.stringify(value)',
       }),
     )
-    const poisoned = await weak.run({ code: tool('poison()'), ops, answer })
+    const poisoned = await weak.run({ code: tool('poison()'), ops, branches, answer })
     weak.close()
-    const clean = await driver.run({ code: tool(''), ops, answer })
+    const clean = await driver.run({ code: tool(''), ops, branches, answer })
     expect(poisoned.calls).not.toEqual(clean.calls)
   })
 })

@@ -112,7 +112,7 @@ describe('the crawl would notice', () => {
       await weakCage('open-door', {
         'runtime/kernel/lockdown.ts':
           'export const lockdown = () => { for (const name of ["console", "WebAssembly"]) void name }',
-        'runtime/kernel/stub.ts': `export const growStubs = (door, stubs) => { const root = Object.create(null); for (const { path, op } of stubs) {
+        'runtime/kernel/stub.ts': `export const growStubs = (door, { stubs }) => { const root = Object.create(null); for (const { path, op } of stubs) {
         const branch = root[path[0]] ??= Object.create(null); branch[path[1]] = (args, options) => door.call(op, () => ({ args, options })); branch.door = door }
         if (root.http) root.http.get = async (url) => ({ url, text: async () => '', headers: {} }); return root }`,
       }),

@@ -20,7 +20,17 @@ const BREACHES: Readonly<Record<string, readonly string[]>> = {
     'an endless seq',
   ],
   'call: bad handle': ['a negative handle', 'a fraction as handle'],
-  'no such handle': ['a handle nobody gave'],
+  'no such handle': ['a handle nobody gave', 'a handle of another number', 'a handle of a call'],
+  'a handle of nothing that was granted': [
+    'a handle of what is not granted',
+    'a handle of an op',
+    'a handle that is no JSON',
+    'a handle that is null',
+    'caveats nested too deep',
+    'endless caveats',
+  ],
+  'a handle revoked that is none': ['a revocation of the grant', 'a revocation twice'],
+  'more handles than a kernel makes': ['a flood of handles', 'handles too deep'],
   'call: bad op': ['an op with a new line', 'an op that is a number', 'an endless op'],
   'call: wrong shape': [
     'no slot',
@@ -113,6 +123,9 @@ const LAWFUL: Readonly<Record<string, unknown>> = {
   'an op that is not granted': expect.stringContaining('"code":"DENIED_NOT_GRANTED"') as unknown,
   'arguments that are no JSON': expect.stringContaining('"code":"GUEST_UNPASSABLE"') as unknown,
   'arguments with a prototype': '1',
+  'a weaker handle': expect.stringContaining('"code":"LIMIT_OP_CALLS"') as unknown,
+  'a handle that was revoked': expect.stringContaining('"code":"DENIED_REVOKED"') as unknown,
+  'a handle of caveats that are none': expect.stringContaining('"code":"GUEST_ARGUMENTS"') as unknown,
 }
 /** Attacks on a run that has ended well already. */
 const LATE = { 'calls after the end': 'done', 'two ends': 1 }

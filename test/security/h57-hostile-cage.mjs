@@ -26,6 +26,8 @@ const write = (bytes) => {
 const send = (header, ...segments) => write(raw(header, segments))
 const call = (seq, more = {}, args = '{}') =>
   send({ t: 'call', slot: 1, seq, handle: 0, op: 'tools.count', ...more }, args)
+const only = (seq, at = 'tools', caveats = '{}', handle = 0) =>
+  call(seq, { op: 'handle.only', handle }, `{"at":"${at}","caveats":${caveats}}`)
 const done = (value = '"done"') => send({ t: 'done', slot: 1, ok: true }, value)
 const fail = (more) =>
   send(
@@ -69,6 +71,50 @@ const ATTACKS = {
   'a negative handle': () => call(1, { handle: -1 }),
   'a fraction as handle': () => call(1, { handle: 0.5 }),
   'a handle nobody gave': () => call(1, { handle: 1 }),
+  'a handle of another number': () => {
+    only(1)
+    call(2, { handle: 2 })
+  },
+  'a handle of a call': () => {
+    call(1)
+    call(2, { handle: 1 })
+  },
+  'a handle of what is not granted': () => only(1, 'http'),
+  'a handle of an op': () => only(1, 'tools.count'),
+  'a handle that is no JSON': () => call(1, { op: 'handle.only' }, '{"at":'),
+  'a handle that is null': () => call(1, { op: 'handle.only' }, 'null'),
+  'caveats nested too deep': () => only(1, 'tools', `${'['.repeat(1_000)}${']'.repeat(1_000)}`),
+  'endless caveats': () => only(1, 'tools', JSON.stringify({ names: 'x'.repeat(10_000) })),
+  'a revocation of the grant': () => call(1, { op: 'handle.revoke' }),
+  'a revocation twice': () => {
+    only(1)
+    call(2, { op: 'handle.revoke', handle: 1 })
+    call(3, { op: 'handle.revoke', handle: 1 })
+  },
+  'a flood of handles': () => {
+    for (let seq = 1; seq <= 2_000; seq += 1) only(seq)
+  },
+  'handles too deep': () => {
+    only(1)
+    for (let seq = 2; seq <= 100; seq += 1) only(seq, 'tools', '{}', seq - 1)
+  },
+  'a weaker handle': () => {
+    only(1, 'tools', '{"calls":0}')
+    only(2, 'tools', '{}', 1)
+    call(3, { handle: 2 })
+    done(JSON.stringify(readFrames(1)))
+  },
+  'a handle that was revoked': () => {
+    only(1)
+    call(2, { op: 'handle.revoke', handle: 1 })
+    call(3, { handle: 1 })
+    done(JSON.stringify(readFrames(1)))
+  },
+  'a handle of caveats that are none': () => {
+    only(1, 'tools', '[]')
+    call(2, { handle: 1 })
+    done(JSON.stringify(readFrames(1)))
+  },
   'an op with a new line': () => call(1, { op: 'tools.count\n' }),
   'an op that is a number': () => call(1, { op: 7 }),
   'an endless op': () => call(1, { op: `tools.${'x'.repeat(500)}` }),

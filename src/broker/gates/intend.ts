@@ -1,6 +1,7 @@
 import type { Judgement } from '../../capabilities/capability.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
+import { chainOf } from '../handle.ts'
 import { receiptScopeOf, requestDigestOf } from './recall.ts'
 
 /**
@@ -26,6 +27,7 @@ export function intend(call: Call, judgement: Judgement, run: BrokerRun): void {
     {
       seq,
       op,
+      via: chainOf(call.handle),
       subject: judgement.subject,
       effect: judgement.effect,
       staged: judgement.isStaged,

@@ -1,5 +1,5 @@
 import type { Judgement, Outcome, PerformTerms } from '../../capabilities/capability.ts'
-import { TollgateError } from '../../errors/tollgate-error.ts'
+import { asTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { BrokerRun, Call } from '../call.ts'
 import { receiptScopeOf } from './recall.ts'
 
@@ -16,9 +16,19 @@ export async function perform(call: Call, judgement: Judgement, run: BrokerRun):
     })
   }
   try {
+    assertLive(call)
     return await run.driver(call.granted?.grant.capability ?? '').perform(judgement, factsFor(call, run))
   } finally {
     run.slots.release()
+  }
+}
+
+/** A handle may have been revoked while its call waited. DENIED_REVOKED. */
+function assertLive({ handle }: Call): void {
+  try {
+    handle?.assertLive()
+  } catch (cause) {
+    throw asTollgateError(cause).with({ notPerformed: true })
   }
 }
 
@@ -27,6 +37,7 @@ function factsFor(call: Call, run: BrokerRun): PerformTerms {
   return {
     signal,
     runId,
+    seq: call.seq,
     taskId,
     principal,
     get idempotencyKey() {
@@ -34,5 +45,6 @@ function factsFor(call: Call, run: BrokerRun): PerformTerms {
     },
     draw: (quota) => call.hold?.draw(quota, performance.now()),
     asks: (hop) => run.policy.needsApproval(hop) !== undefined,
+    assertPermitted: (hop) => void call.handle?.narrow(hop),
   }
 }

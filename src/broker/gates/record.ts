@@ -7,6 +7,7 @@ import {
   type TollgateError,
 } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
+import { chainOf } from '../handle.ts'
 import { charge } from './settle.ts'
 
 /** Journals the answer (an effect's, synced, with its receipt) and hands it to the guest. */
@@ -56,11 +57,12 @@ function write(
   const { seq, op, judgement } = call
   run.journal.append(
     'call',
-    `{"seq":${seq},"op":${JSON.stringify(op)},"args":${journalText(call)},"ok":${answer.ok},"outcome":${answer.json}}`,
+    `{"seq":${seq},"op":${JSON.stringify(op)},${handleText(call)}"args":${journalText(call)},"ok":${answer.ok},"outcome":${answer.json}}`,
     {
       seq,
       ...(run.attempt > 1 && { attempt: run.attempt }),
       op,
+      via: chainOf(call.handle),
       subject: subjectOf(call),
       effect: judgement?.effect,
       staged: judgement?.isStaged,
@@ -96,6 +98,10 @@ const UNPARSED_SIZE_MAX = 1_024
 /** Arguments that were never parsed are kept as a text, so that the event stays JSON, and only their beginning: nothing is replayed from it. */
 const journalText = ({ args, value }: Call): string =>
   value === undefined ? JSON.stringify(args.slice(0, UNPARSED_SIZE_MAX)) : args
+
+/** The handle that the call went through is part of what was asked. */
+const handleText = ({ handle }: Call): string =>
+  handle === undefined ? '' : `"handle":${handle.via.at(-1)},`
 
 function emitCall(call: Call, error: ErrorRecord | undefined, run: BrokerRun): void {
   const { seq, op } = call

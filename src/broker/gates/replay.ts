@@ -10,7 +10,11 @@ export function replay(call: Call, run: BrokerRun): Answer | undefined {
   call.gate = 'replay'
   const past = run.recording.call(call.seq)
   if (past === undefined) return undefined
-  if (past.op !== call.op || past.args !== JSON.stringify(call.value)) {
+  if (
+    past.op !== call.op ||
+    past.handle !== (call.handle?.via.at(-1) ?? 0) ||
+    past.args !== JSON.stringify(call.value)
+  ) {
     throw new TollgateError(
       'REPLAY_DIVERGENCE',
       `Call ${call.seq} was ${past.op} when it was recorded, and is ${call.op} with other arguments or another op now.`,

@@ -16,7 +16,8 @@ const TYPES = [
   /** The first row. */
   get<Row = DbRow>(sql: string, params?: DbParameters): Promise<Row | null>
   /** What is granted, as the database has it. */
-  schema(): Promise<DbTable[]>
+  schema(): Promise<{ tables: DbTable[] }>
+  only(caveats?: Caveats & { tables?: string | readonly string[]; rows?: number }): Weaker<DbReads>
 }`,
 ]
 

@@ -1,5 +1,6 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Driver, DriverSetting } from '../capability.ts'
+import { boundsOf } from './attenuation.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
 import type { DbGrant } from './grant.ts'
@@ -26,7 +27,7 @@ export function openDbDriver(grant: DbGrant, powers: DbPowers, setting: DriverSe
         throw new TollgateError('DENIED_NOT_GRANTED', 'The database is not granted.')
       const line = lines.get(database.name) ?? open(database)
       lines.set(database.name, line)
-      return line.perform(asked, signal)
+      return line.perform(asked, boundsOf(database, asked), signal)
     },
     staged: () => [...lines.values()].flatMap((line) => line.staged() ?? []),
     async close() {

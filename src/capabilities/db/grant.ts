@@ -1,5 +1,6 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment, Judgement } from '../capability.ts'
+import { dbAttenuation } from './attenuation.ts'
 import { compileDatabase, isWritable, judgeQuery, judgeSchema, type DatabaseGrant } from './database-grant.ts'
 import { declareDb } from './declaration.ts'
 import { explainDatabase } from './explain.ts'
@@ -41,6 +42,7 @@ export function compileDbGrant(document: DbDocument, environment: GrantEnvironme
   return Object.freeze<DbGrant>({
     capability: 'db',
     databases,
+    attenuation: dbAttenuation(databases),
     ops: Object.freeze(ops),
     hostOps: Object.freeze(hostOps),
     judge(name, args): Judgement {

@@ -53,12 +53,16 @@ export type CommitArguments = z.output<typeof commitArguments>
 export type Parameter = z.output<typeof parameter>
 export type Parameters = QueryArguments['params']
 
+/** What the handles of a call leave of the grant: `tables` as the policy names them. Absent is all. */
+export type DbCaveats = { readonly tables?: readonly string[]; readonly rows?: number }
+
 /** What is judged, approved (by digest) and performed. JSON data, frozen. */
-export type DbRequest =
-  | { readonly kind: 'schema'; readonly database: string }
-  | ({ readonly kind: 'query'; readonly database: string } & QueryArguments)
-  | ({ readonly kind: 'execute'; readonly database: string } & WriteKind & ExecuteArguments)
+export type DbRequest = { readonly database: string; readonly only?: DbCaveats } & (
+  | { readonly kind: 'schema' }
+  | ({ readonly kind: 'query' } & QueryArguments)
+  | ({ readonly kind: 'execute' } & WriteKind & ExecuteArguments)
   | ({ readonly kind: 'commit' } & CommitArguments)
+)
 
 /**
  * A value of a result as it crosses: whole numbers beyond 2^53 as their digits, bytes as base64, the infinities by name. All other

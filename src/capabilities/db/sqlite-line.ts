@@ -8,7 +8,7 @@ import { ANSWER_EXTRA_BYTES } from './frames.ts'
 import type { DbRequest, DbTable } from './ops.ts'
 import { lostError, refusalError } from './refusal-error.ts'
 import { digestAfter, StagedStatements } from './staged-statements.ts'
-import type { OpenQuestion, Question } from './wire.ts'
+import type { OpenQuestion, Question, StatementBounds } from './wire.ts'
 
 /** What a statement answers first, and when all of it is here. */
 type Begun = { readonly outcome: Outcome; readonly arrived: Promise<void> | undefined }
@@ -46,8 +46,8 @@ export class SqliteLine implements DatabaseLine {
     this.#staged = new StagedStatements(database.name)
   }
 
-  perform(request: DbRequest, signal: AbortSignal): Promise<Outcome> {
-    const began = this.#last.then(() => this.#perform(request, signal))
+  perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
+    const began = this.#last.then(() => this.#perform(request, bounds, signal))
     // The next statement waits for all of this one's answer, not for whoever reads it.
     this.#last = began.then(
       ({ arrived }) => arrived,
@@ -70,20 +70,22 @@ export class SqliteLine implements DatabaseLine {
     process?.kill()
   }
 
-  async #perform(request: DbRequest, signal: AbortSignal): Promise<Begun> {
+  async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
     if (this.#isClosed || signal.aborted)
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,
       })
     this.#checkKept()
-    const { process, tables } = await this.#open(signal)
+    const { process, tables: all } = await this.#open(signal)
     switch (request.kind) {
-      case 'schema':
+      case 'schema': {
+        const tables = all.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
         return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length), arrived: undefined }
+      }
       case 'query':
-        return this.#query(request, process, signal)
+        return this.#query(request, bounds, process, signal)
       case 'execute':
-        return { outcome: await this.#execute(request, process, signal), arrived: undefined }
+        return { outcome: await this.#execute(request, bounds, process, signal), arrived: undefined }
       case 'commit':
         return { outcome: await this.#commit(request, process, signal), arrived: undefined }
     }
@@ -91,16 +93,17 @@ export class SqliteLine implements DatabaseLine {
 
   async #query(
     { sql, params, first }: DbRequest & { kind: 'query' },
+    { hidden, rowsMax }: StatementBounds,
     process: DatabaseProcess,
     signal: AbortSignal,
   ): Promise<Begun> {
-    const { timeoutMs, rowsMax } = this.#database
-    const parts = process.ask({ ask: 'query', sql, params, first }, signal, timeoutMs)
+    const question = { ask: 'query', sql, params, first, hidden, rowsMax } as const
+    const parts = process.ask(question, signal, this.#database.timeoutMs)
     let rowsLeft = rowsMax
     const next = async (): ReturnType<Chunks['next']> => {
       const { text, isLast } = await parts.next()
       const answer = this.#judged(process, () => readAnswer(text))
-      if (!answer.ok) throw this.#refused(process, answer)
+      if (!answer.ok) throw this.#refused(process, answer, rowsMax)
       const value = this.#judged(process, () => readRows(answer.fields, rowsLeft))
       rowsLeft -= value.rows.length
       return {
@@ -119,6 +122,7 @@ export class SqliteLine implements DatabaseLine {
 
   async #execute(
     { sql, params, verb, mayDelete }: DbRequest & { kind: 'execute' },
+    bounds: StatementBounds,
     process: DatabaseProcess,
     signal: AbortSignal,
   ): Promise<Outcome> {
@@ -126,9 +130,10 @@ export class SqliteLine implements DatabaseLine {
     this.#hasWritten = true
     const marker = isOfRun ? null : { runId: this.#setting.runId, digest: digestAfter('', { sql, params }) }
     try {
-      const text = await this.#ask(process, { ask: 'execute', sql, params, verb, mayDelete, marker }, signal)
+      const question = { ask: 'execute', sql, params, verb, mayDelete, marker, ...bounds } as const
+      const text = await this.#ask(process, question, signal, bounds.rowsMax)
       const { fields, ingressBytes } = text
-      const value = this.#judged(process, () => readWritten(fields, this.#database.rowsMax))
+      const value = this.#judged(process, () => readWritten(fields, bounds.rowsMax))
       if (isOfRun) this.#stage({ sql, params }, process)
       return { ...outcomeOf(value, ingressBytes), facts: { changes: value.changes } }
     } catch (error) {
@@ -168,10 +173,11 @@ export class SqliteLine implements DatabaseLine {
     process: DatabaseProcess,
     question: Question,
     signal: AbortSignal,
+    rowsMax?: number,
   ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly ingressBytes: number }> {
     const { text } = await process.ask(question, signal, this.#database.timeoutMs).next()
     const answer = this.#judged(process, () => readAnswer(text))
-    if (!answer.ok) throw this.#refused(process, answer).with({ notPerformed: true })
+    if (!answer.ok) throw this.#refused(process, answer, rowsMax).with({ notPerformed: true })
     return { fields: answer.fields, ingressBytes: Buffer.byteLength(text) }
   }
 
@@ -237,8 +243,12 @@ export class SqliteLine implements DatabaseLine {
     }
   }
 
-  #refused(process: DatabaseProcess, answer: Parameters<typeof refusalError>[0]): TollgateError {
-    const error = refusalError(answer, this.#database)
+  #refused(
+    process: DatabaseProcess,
+    answer: Parameters<typeof refusalError>[0],
+    rowsMax = this.#database.rowsMax,
+  ): TollgateError {
+    const error = refusalError(answer, { ...this.#database, rowsMax })
     if (answer.refusal === 'lost') this.#lost ??= answer.detail
     // A file that is gone or has changed is opened anew by the next call, unless the run has written to it.
     const isStale = error.code.startsWith('UPSTREAM_') && answer.refusal !== 'busy'

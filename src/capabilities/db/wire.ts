@@ -22,7 +22,15 @@ export type OpenQuestion = {
   readonly bytesMax: number
 }
 
-export type QueryQuestion = {
+/** What one statement is held to, beside what was said when the database was opened. */
+export type StatementBounds = {
+  /** Tables of the grant that it must not name, in lower case. */
+  readonly hidden: readonly string[]
+  /** Rows that it may give. */
+  readonly rowsMax: number
+}
+
+export type QueryQuestion = StatementBounds & {
   readonly ask: 'query'
   readonly sql: string
   readonly params: Parameters
@@ -32,13 +40,14 @@ export type QueryQuestion = {
 /** Stands in the table of commits, in the transaction that it tells of. */
 export type Marker = { readonly runId: string; readonly digest: string }
 
-export type ExecuteQuestion = WriteKind & {
-  readonly ask: 'execute'
-  readonly sql: string
-  readonly params: Parameters
-  /** Given: the statement is a transaction of its own, and is committed with it. */
-  readonly marker: Marker | null
-}
+export type ExecuteQuestion = WriteKind &
+  StatementBounds & {
+    readonly ask: 'execute'
+    readonly sql: string
+    readonly params: Parameters
+    /** Given: the statement is a transaction of its own, and is committed with it. */
+    readonly marker: Marker | null
+  }
 
 /** The end of the transaction of the run; `mend`: of one that another process has left behind. */
 export type EndQuestion =

@@ -48,6 +48,10 @@ const changing: readonly DeclaredMember[] = [
   },
 ]
 
+const ONLY: DeclaredMember = {
+  code: 'only(caveats?: Caveats & { under?: string | readonly string[] }): Weaker<Fs>',
+}
+
 /** `fs` in TypeScript: only mounts that let a file be named, and what changes files only where one can be written. */
 export function declareFs(mounts: readonly Mount[]): Declaration | undefined {
   const open = mounts.filter(({ globs }) => globs?.length !== 0)
@@ -56,7 +60,7 @@ export function declareFs(mounts: readonly Mount[]): Declaration | undefined {
   return {
     name: 'fs',
     says: open.flatMap((mount) => [placeSentence({ ...mount, source: undefined }), limitSentence(mount)]),
-    members: writable.length === 0 ? looking : [...looking, ...changing],
+    members: [...looking, ...(writable.length === 0 ? [] : changing), ONLY],
     types: [
       ...TYPES,
       `export type FsPath = ${open.flatMap((mount) => [JSON.stringify(mount.path), below(mount)]).join(' | ')}`,

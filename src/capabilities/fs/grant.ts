@@ -1,5 +1,6 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
+import { fsAttenuation } from './attenuation.ts'
 import { compileFsPattern } from './action-pattern.ts'
 import { declareFs } from './declaration.ts'
 import { explainMounts, worstCaseOfMounts } from './explain.ts'
@@ -31,6 +32,7 @@ export function compileFsGrant(document: readonly MountDocument[], environment: 
   return Object.freeze<FsGrant>({
     capability: 'filesystem',
     mounts,
+    attenuation: fsAttenuation,
     ops: opsOf(known),
     hostOps: opsOf(hostOps),
     judge(op, args) {

@@ -53,7 +53,7 @@ export function declareHttp(entries: readonly HttpEntry[], settings: HttpSetting
         .map((entry) => entrySentence(entry, 'a credential')),
       ...limitSentences(settings),
     ],
-    members: [...methods.flatMap(verbOf), requestOf(methods)],
+    members: [...methods.flatMap(verbOf), requestOf(methods), ONLY],
     types: [
       urlsType(open, methods),
       SITE,
@@ -63,6 +63,10 @@ export function declareHttp(entries: readonly HttpEntry[], settings: HttpSetting
     ],
     globals: [GLOBAL_FETCH],
   }
+}
+
+const ONLY: DeclaredMember = {
+  code: 'only(caveats?: Caveats & { domain?: string | readonly string[]; path?: string | readonly string[]; methods?: readonly (keyof HttpUrls)[] }): Weaker<Http>',
 }
 
 function verbOf(method: Method): readonly DeclaredMember[] {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantEnvironment, Judgement } from '../capability.ts'
+import { httpAttenuation } from './attenuation.ts'
 import { compileActionPattern } from './action-pattern.ts'
 import { declareHttp } from './declaration.ts'
 import { compileEntry, warnOfShadows, type HttpEntry } from './entry.ts'
@@ -52,6 +53,7 @@ export function compileHttpGrant(document: HttpDocument, environment: GrantEnvir
     entries,
     settings,
     judgeDraft,
+    attenuation: httpAttenuation,
     ops: Object.freeze([
       Object.freeze({ name: HTTP_OP, path: Object.freeze(['http', 'request']), arguments: requestArguments }),
     ]),

@@ -175,7 +175,7 @@ async function followRedirect(
   const { grant, first, call, deadline, connections } = progress
   const { redirectsMax } = grant.settings
   if (progress.hops >= redirectsMax) throw tooManyRedirects(redirectsMax)
-  const hop = judgeHop(grant, first, draft, (judgement) => call.asks(judgement))
+  const hop = judgeHop(grant, first, draft, call)
   drawAgain(progress, hop)
   progress.ingressBytes += await discardResponse(response, deadline)
   connections.keep(response.connection)

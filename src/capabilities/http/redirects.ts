@@ -1,5 +1,5 @@
 import { isTollgateError, TollgateError, type ErrorFacts } from '../../errors/tollgate-error.ts'
-import type { IdempotencyClass, Judgement } from '../capability.ts'
+import type { IdempotencyClass, Judgement, PerformTerms } from '../capability.ts'
 import { entryOf, type HttpGrant, type HttpJudgement, type RequestDraft } from './grant.ts'
 import type { Header } from './header-rules.ts'
 import type { HttpRequest, Method } from './ops.ts'
@@ -76,16 +76,16 @@ function keptHeaders(request: HttpRequest, target: Target, keepsBody: boolean): 
 
 /**
  * Judges a hop like a call of its own, and against the call that it belongs to: what was judged, paid and approved was that
- * call, so no hop may do more, cost more or need a human. `asks` tells whether the policy would ask about it.
- * Throws DENIED_REDIRECT, and LIMIT_REQUEST_SIZE.
+ * call, so no hop may do more, cost more or need a human, or go where the handle of the call may not.
+ * Throws DENIED_REDIRECT, DENIED_REVOKED and LIMIT_REQUEST_SIZE.
  */
 export function judgeHop(
   grant: HttpGrant,
   first: HttpJudgement,
   draft: RequestDraft,
-  asks: (judgement: Judgement) => boolean,
+  terms: Pick<PerformTerms, 'asks' | 'assertPermitted'>,
 ): HttpJudgement {
-  const hop = judgeDraft(grant, draft)
+  const hop = judgeDraft(grant, draft, terms)
   const { rule } = hop
   if (strongerEffect(first.effect, hop.effect) !== first.effect)
     throw refuse(`to something with a stronger effect (${hop.effect})`, { rule })
@@ -95,15 +95,23 @@ export function judgeHop(
     throw refuse('to something that can be repeated less safely', { rule })
   if (entryOf(grant, hop).costMicroUsd > entryOf(grant, first).costMicroUsd)
     throw refuse('to something that costs more', { rule })
-  if (asksByItself(hop) || asks(hop)) throw refuse('to something that needs an approval of its own', { rule })
+  if (asksByItself(hop) || terms.asks(hop))
+    throw refuse('to something that needs an approval of its own', { rule })
   return hop
 }
 
-function judgeDraft(grant: HttpGrant, draft: RequestDraft): HttpJudgement {
+function judgeDraft(
+  grant: HttpGrant,
+  draft: RequestDraft,
+  terms: Pick<PerformTerms, 'assertPermitted'>,
+): HttpJudgement {
   try {
-    return grant.judgeDraft(draft)
+    const hop = grant.judgeDraft(draft)
+    terms.assertPermitted(hop)
+    return hop
   } catch (cause) {
-    if (!isTollgateError(cause) || !cause.code.startsWith('DENIED_')) throw cause
+    if (!isTollgateError(cause) || !cause.code.startsWith('DENIED_') || cause.code === 'DENIED_REVOKED')
+      throw cause
     const { rule, change } = cause.facts
     throw refuse(`to a place that is not allowed${reasonOf(cause)}`, {
       cause,

@@ -17,5 +17,6 @@ export const declareKv = (says: readonly string[]): Declaration => ({
       ],
       code: 'list(prefix?: string, paging?: { limit?: number; after?: string }): Promise<string[]>',
     },
+    { code: 'only(caveats?: Caveats & { prefix?: string }): Weaker<Kv>' },
   ],
 })

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, Judgement } from '../capability.ts'
+import { kvAttenuation } from './attenuation.ts'
 import { compileKvPattern } from './action-pattern.ts'
 import { declareKv } from './declaration.ts'
 import { KV_OPS, type KvArguments, type KvOp, type KvRequest } from './ops.ts'
@@ -33,6 +34,7 @@ export function compileKvGrant(document: KvDocument): KvGrant {
     capability: 'kv',
     quota,
     valueBytesMax,
+    attenuation: kvAttenuation,
     ops: Object.entries(KV_OPS).map(([name, schema]) =>
       // The schema itself is zod's to keep.
       Object.freeze({ name, path: Object.freeze(name.split('.')), arguments: schema }),

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 
-const KEY_BYTES_MAX = 256
+/** Longest key, in bytes of UTF-8. */
+export const KEY_BYTES_MAX = 256
 const LIST_MAX = 1000
 
 // Keys are shown to who approves, and kept as text: no lone surrogate, nothing that cannot be seen.

@@ -16,8 +16,12 @@ export function declareTools(
   return {
     name: 'tools',
     says: ['Functions of the host.'],
-    members: open.map((one) => memberOf(one, asks(judgementOf(one, undefined)))),
+    members: [...open.map((one) => memberOf(one, asks(judgementOf(one, undefined)))), ONLY],
   }
+}
+
+const ONLY: DeclaredMember = {
+  code: 'only(caveats?: Caveats & { names?: string | readonly string[] }): Weaker<Tools>',
 }
 
 function memberOf(compiled: CompiledTool, ask: Ask): DeclaredMember {

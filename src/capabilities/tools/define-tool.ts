@@ -45,8 +45,8 @@ export type HostTool = {
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
-/** These mean something to JavaScript itself, so the guest's `tools` cannot hold them under their own meaning. */
-const RESERVED = new Set(['__proto__', 'constructor', 'prototype', 'then'])
+/** These mean something to JavaScript itself, or to handles, so the guest's `tools` cannot hold them under their own meaning. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype', 'then', 'only', 'revoke'])
 
 /** The keys of a definition. Typed by its own type, so that neither can forget one. */
 const KEYS: Readonly<Record<keyof HostToolDefinition<z.ZodType, z.ZodType>, true>> = {
@@ -76,7 +76,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType>(
   const { name, description, input, output, perform } = given
   if (typeof name !== 'string' || !NAME.test(name))
     misuse(String(name), 'name must be an identifier of at most 64 characters')
-  if (RESERVED.has(name)) misuse(name, 'this name has a meaning of its own in JavaScript')
+  if (RESERVED.has(name)) misuse(name, 'this name has another meaning in the tool')
   const unknown = Object.keys(given).find((key) => !Object.hasOwn(KEYS, key))
   if (unknown !== undefined)
     misuse(name, `${JSON.stringify(unknown)} is none of ${Object.keys(KEYS).join(', ')}`)

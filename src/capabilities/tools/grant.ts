@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, GrantedOp, GrantEnvironment } from '../capability.ts'
+import { toolsAttenuation } from './attenuation.ts'
 import { compileTool, judgeTool, type CompiledTool } from './compiled-tool.ts'
 import type { HostTool } from './define-tool.ts'
 import { declareTools } from './declaration.ts'
@@ -23,6 +24,7 @@ export function compileToolsGrant(
   const all = [...compiled.values()]
   return Object.freeze<Grant>({
     capability: 'tools',
+    attenuation: toolsAttenuation,
     ops: Object.freeze(all.map(opOf)),
     judge(op, args) {
       const found = compiled.get(op)

@@ -134,11 +134,12 @@ it('a transaction that is open for five minutes is given up, and its run cannot 
       mayDelete: false,
     }
     const signal = new AbortController().signal
-    expect(await line.perform(write, signal)).toMatchObject({ value: { changes: 1 } })
+    const bounds = { hidden: [], rowsMax: 10 }
+    expect(await line.perform(write, bounds, signal)).toMatchObject({ value: { changes: 1 } })
     const args = line.staged()?.args as CommitArguments
     expect(args).toMatchObject({ database: 'shop', statements: 1 })
     vi.advanceTimersByTime(300_000)
-    await expect(line.perform({ kind: 'commit', ...args }, signal)).rejects.toMatchObject({
+    await expect(line.perform({ kind: 'commit', ...args }, bounds, signal)).rejects.toMatchObject({
       code: 'UPSTREAM_DB_ROLLED_BACK',
     })
     expect(() => line.staged()).toThrow('was open for 300 s')

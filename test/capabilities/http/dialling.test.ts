@@ -88,11 +88,13 @@ describe('an address in the URL', () => {
     const performing = {
       signal: new AbortController().signal,
       runId: '',
+      seq: 1,
       taskId: '',
       principal: '',
       idempotencyKey: '',
       draw: () => undefined,
       asks: () => false,
+      assertPermitted: () => undefined,
     }
     expect((await failureOf(driver.perform(judgement, performing))).code).toBe('DENIED_ADDRESS')
     expect(dialled).toEqual([])

@@ -102,6 +102,7 @@ export function drive({
       const performing: PerformTerms = {
         signal,
         runId: 'run-1',
+        seq: 1,
         taskId: 'task-1',
         principal: 'local',
         idempotencyKey: key,
@@ -110,6 +111,7 @@ export function drive({
           draw?.(quota)
         },
         asks,
+        assertPermitted: () => undefined,
       }
       return (await driver.perform(judge(grant, args), performing)) as Outcome & { value: HttpAnswer }
     },

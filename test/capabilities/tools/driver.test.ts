@@ -31,11 +31,13 @@ const judgement: Judgement = {
 const settingWith = (signal: AbortSignal): PerformTerms => ({
   signal,
   runId: 'run',
+  seq: 1,
   taskId: 'task',
   principal: 'alice',
   idempotencyKey: 'key',
   draw: () => undefined,
   asks: () => false,
+  assertPermitted: () => undefined,
 })
 
 const perform = (run: Perform, signal = new AbortController().signal) =>

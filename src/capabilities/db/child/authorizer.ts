@@ -52,6 +52,7 @@ export type WriteRule = (access: Access) => number | undefined
 /** A default-deny authorizer. */
 export class Gatekeeper {
   #denied: Access | undefined
+  #hidden: ReadonlySet<string> = new Set()
   readonly #allowed: Allowed
   /** Set while a statement that may write is compiled and run. */
   writes: WriteRule | undefined
@@ -67,11 +68,31 @@ export class Gatekeeper {
     return denied
   }
 
+  /** What is granted and yet must not be named by the statements that follow, in lower case. */
+  hide(tables: readonly string[]): void {
+    this.#hidden = new Set(tables)
+  }
+
   readonly authorize: Authorizer = (action, first, second, database, view) => {
     const access = { action, first, second, database, view }
-    const verdict = this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
+    const verdict = this.#isHidden(access) ? SQLITE_DENY : this.#verdictOn(access)
     if (verdict === SQLITE_DENY) this.#denied ??= access
     return verdict
+  }
+
+  #verdictOn(access: Access): number {
+    return this.writes?.(access) ?? (this.#isAllowed(access) ? SQLITE_OK : SQLITE_DENY)
+  }
+
+  /**
+   * A join by the names of columns asks nothing of the tables that it names, so it shows only in what their views read. What other
+   * views of the grant read of a hidden table is theirs.
+   */
+  #isHidden({ action, first, database, view }: Access): boolean {
+    const table = first?.toLowerCase() ?? ''
+    if (!this.#hidden.has(table)) return false
+    const isNameable = NAMEABLE.includes(database?.toLowerCase() ?? null)
+    return action !== SQLITE_READ || isNameable || view === null || view.toLowerCase() === table
   }
 
   #isAllowed(access: Access): boolean {
@@ -88,6 +109,9 @@ export class Gatekeeper {
     return views.has(accessKey(access)) || (second === '' && views.has(accessKey({ ...access, view: null })))
   }
 }
+
+/** Where tables are that a statement can name. Elsewhere only views of the grant reach. */
+const NAMEABLE: readonly (string | null)[] = [null, 'temp', 'main']
 
 const isOfEngine = (table: string): boolean => /^(?:sqlite|pragma)_/u.test(table)
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import type { DbTable } from '../ops.ts'
-import type { EndQuestion, ExecuteQuestion, OpenQuestion, QueryQuestion } from '../wire.ts'
+import type { EndQuestion, ExecuteQuestion, OpenQuestion, QueryQuestion, StatementBounds } from '../wire.ts'
 import { Gatekeeper } from './authorizer.ts'
 import { compileStatement } from './compile-statement.ts'
 import { growViews, isWritable, schemaVersion, type GrownViews } from './grown-views.ts'
@@ -64,8 +64,11 @@ export class OpenedDatabase {
   }
 
   /** Runs one statement; the answer as JSON, all but its last part through `writePart`. Throws {@link Refused} and errors of the engine. */
-  query({ sql, params, first }: QueryQuestion, writePart: (answer: string) => void): string {
-    const { rowsMax, bytesMax } = this.#question
+  query(question: QueryQuestion, writePart: (answer: string) => void): string {
+    const { sql, params, first } = question
+    const { bytesMax } = this.#question
+    const rowsMax = Math.min(question.rowsMax, this.#question.rowsMax)
+    this.#hide(question)
     compileStatement(this.#shadow.database, this.#shadow.gatekeeper, sql)
     return this.#reading(() => {
       this.#checkVersion()
@@ -78,7 +81,14 @@ export class OpenedDatabase {
   /** Runs one statement that writes, or ends their transaction; the answer as JSON. Throws as `query` does. */
   write(question: ExecuteQuestion | EndQuestion): string {
     if (this.#writes === undefined) throw new Refused('statement', 'it does more than read')
-    return question.ask === 'execute' ? this.#writes.execute(question) : this.#writes.end(question)
+    if (question.ask !== 'execute') return this.#writes.end(question)
+    this.#hide(question)
+    return this.#writes.execute(question)
+  }
+
+  #hide({ hidden }: StatementBounds): void {
+    this.#gatekeeper.hide(hidden)
+    this.#shadow.gatekeeper.hide(hidden)
   }
 
   /** In a snapshot of its own, or in the transaction of the run, which sees what it wrote. */

@@ -102,8 +102,9 @@ export class Writes {
     return '{"ok":true}'
   }
 
-  #run(write: CompiledWrite, { sql, params, verb, mayDelete }: ExecuteQuestion): string {
-    const { real, rowsMax, bytesMax } = this.#setting
+  #run(write: CompiledWrite, { sql, params, verb, mayDelete, ...bounds }: ExecuteQuestion): string {
+    const { real, bytesMax } = this.#setting
+    const rowsMax = Math.min(bounds.rowsMax, this.#setting.rowsMax)
     const { table, set } = write
     // What takes the place of rows could take that of hidden ones.
     this.#mayDelete = mayDelete && (table.filter === undefined || verb === 'delete')

@@ -13,6 +13,7 @@ import type { Dial, PostgresConnection } from './connection.ts'
 import { isTimeout, refusedAtOpening, refusedFor } from './failure.ts'
 import type { Numbered } from './gate/parameters.ts'
 import type { openServer, OpenedServer } from './opened-server.ts'
+import type { StatementBounds } from '../wire.ts'
 import { Refused } from './refused.ts'
 import { RowParts } from './row-parts.ts'
 import { PRINCIPAL_SETTING } from './schema-name.ts'
@@ -40,7 +41,7 @@ export type LoadedParts = {
   /** Judges who was let in. Throws Refused. */
   open: typeof openServer
   /** The statement as it is sent. Throws Refused. */
-  gate(asked: QueryArguments, server: OpenedServer): Numbered
+  gate(asked: QueryArguments, server: OpenedServer, bounds: StatementBounds): Numbered
   readonly begin: string
 }
 
@@ -76,8 +77,8 @@ export class PostgresLine implements DatabaseLine {
     this.#secret = secrets.get(server.secret)
   }
 
-  perform(request: DbRequest, signal: AbortSignal): Promise<Outcome> {
-    const began = this.#last.then(() => this.#perform(request, signal))
+  perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
+    const began = this.#last.then(() => this.#perform(request, bounds, signal))
     // The next statement waits until this one is over on the server, not for whoever reads it.
     this.#last = began.then(
       ({ over }) => over,
@@ -97,28 +98,31 @@ export class PostgresLine implements DatabaseLine {
     this.#live?.connection.destroy()
   }
 
-  async #perform(request: DbRequest, signal: AbortSignal): Promise<Begun> {
+  async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
     if (this.#isClosed || signal.aborted)
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,
       })
     const live = await this.#open(signal)
     if (request.kind === 'schema') {
-      const { tables } = live.server
+      const tables = live.server.tables.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
       const value = { tables }
       return { outcome: outcomeOf(value, JSON.stringify(tables).length), over: Promise.resolve() }
     }
     if (request.kind !== 'query')
       throw new TollgateError('DENIED_STATEMENT', 'Nothing is written on PostgreSQL.')
-    const sent = this.#tried(() => live.parts.gate(request, live.server))
+    const sent = this.#tried(() => live.parts.gate(request, live.server, bounds))
     const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
-    const over = this.#watched(live, parts, signal, this.#run(live, sent, request.first, parts))
-    return { outcome: await this.#answer(parts), over }
+    const held = { ...this.#database, rowsMax: bounds.rowsMax }
+    const over = this.#watched(
+      { live, parts, signal, held },
+      this.#run(live, held, sent, { first: request.first, parts }),
+    )
+    return { outcome: await this.#answer(parts, bounds.rowsMax), over }
   }
 
   /** The first part of an answer, and how the rest is had. */
-  async #answer(parts: AnswerParts): Promise<Outcome> {
-    const { rowsMax } = this.#database
+  async #answer(parts: AnswerParts, rowsMax: number): Promise<Outcome> {
     let rowsLeft = rowsMax
     const next = async (): ReturnType<Chunks['next']> => {
       const { text, isLast } = await parts.next()
@@ -140,11 +144,10 @@ export class PostgresLine implements DatabaseLine {
   /** One statement in a transaction that reads only and is rolled back, come what may. */
   async #run(
     { connection, parts: { begin } }: Live,
+    { rowsMax, bytesMax, timeoutMs }: DatabaseGrant,
     sent: Numbered,
-    first: boolean,
-    parts: AnswerParts,
+    { first, parts }: { first: boolean; parts: AnswerParts },
   ): Promise<void> {
-    const { rowsMax, bytesMax, timeoutMs } = this.#database
     const rows = new RowParts(parts, { rowsMax, bytesMax })
     connection.allow(WIRE_FACTOR * bytesMax + WIRE_EXTRA_BYTES)
     try {
@@ -164,9 +167,12 @@ export class PostgresLine implements DatabaseLine {
 
   /** Waits for a statement; at its deadline, or when the signal fires, its connection is torn down and the server told to stop. */
   async #watched(
-    { connection }: Live,
-    parts: AnswerParts,
-    signal: AbortSignal,
+    {
+      live: { connection },
+      parts,
+      signal,
+      held,
+    }: { live: Live; parts: AnswerParts; signal: AbortSignal; held: DatabaseGrant },
     run: Promise<void>,
   ): Promise<void> {
     const late = (): void => {
@@ -178,7 +184,7 @@ export class PostgresLine implements DatabaseLine {
     try {
       await run
     } catch (error) {
-      parts.fail(isTimeout(error) ? tooLate() : refusalError(refusedFor(error), this.#database))
+      parts.fail(isTimeout(error) ? tooLate() : refusalError(refusedFor(error), held))
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', late)

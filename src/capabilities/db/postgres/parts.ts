@@ -16,9 +16,10 @@ export const postgresParts = (dial: Dial): PostgresParts => ({
       begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
       connect: (...of) => new PostgresConnection(...of),
       open: openServer,
-      gate({ sql, params }, { named }) {
+      gate({ sql, params }, { named }, { hidden }) {
         const numbered = numberParameters(sql, params)
-        checkTree(numbered.text, named)
+        const left = [...named.tables].filter((name) => !hidden.includes(name.toLowerCase()))
+        checkTree(numbered.text, { ...named, tables: new Set(left) })
         return numbered
       },
     }
