@@ -92,14 +92,12 @@ describe('the problems of a policy', () => {
 })
 
 const SHOP = { engine: 'sqlite', file: './shop.db' }
-const CRM = { engine: 'postgres', url: 'secret:crm_url', role: 'agent_ro', read: { accounts: ['id'] } }
 
 /** Each key that is not built, the values that say so, and some that would ask for what is not there. */
 const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>> = {
   'permissions.db': {
     accepts: [null, {}, { shop: SHOP }, { shop: { ...SHOP, write: {}, label: [], transaction: 'run' } }],
     refuses: [
-      { crm: { ...CRM, write: { accounts: ['insert'] } } },
       { shop: { ...SHOP, label: ['secret:crm'] } },
       { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
     ],

@@ -91,8 +91,6 @@ export const dbSchema = z
       if (one.file === undefined && one.engine === 'sqlite')
         report(['file'], 'is missing; an SQLite database is a file')
       for (const { path, message } of engineProblems(one)) report([...path], message)
-      if (one.engine === 'postgres' && Object.values(one.write).some((verbs) => verbs.length > 0))
-        refinement.addIssue({ ...NO_WRITES, path: [name, 'write'] })
       if (one.file !== undefined && /^file:|^:|\p{Cc}/iu.test(one.file)) report(['file'], 'must be a path')
       reportRepeats(Object.keys(one.write), (at) => report(['write', at], 'is the same table as another one'))
       const readable = new Set(Object.keys(one.read).map((key) => key.toLowerCase()))
@@ -108,12 +106,6 @@ export const dbSchema = z
     }
   })
   .describe('Databases that the tool may query, by name.')
-
-const NO_WRITES = {
-  code: 'custom',
-  message: 'is not enforced by this version on PostgreSQL, so it accepts only {}',
-  params: { code: 'CONFIG_NOT_BUILT' },
-} as const
 
 /** What an entry says that its engine cannot do. */
 function engineProblems(one: z.output<typeof entry>): readonly EntryProblem[] {

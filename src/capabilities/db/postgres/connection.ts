@@ -10,7 +10,12 @@ import { CountedStream } from './counted-stream.ts'
 export type Dial = (host: string, port: number) => Duplex
 
 /** Some rows of a result, and what its columns are called. */
-export type Batch = { readonly columns: readonly string[]; readonly rows: readonly (readonly Cell[])[] }
+export type Batch = {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly Cell[])[]
+  /** Rows that a statement has written; with its last batch. */
+  readonly changes?: number
+}
 
 /** What the driver itself asks and is told before the first statement is no more than this. */
 const OWN_BYTES_MAX = 4 * 1024 * 1024
@@ -143,7 +148,12 @@ const read = (cursor: Cursor, wanted: number): Promise<Batch> =>
   new Promise((resolve, reject) => {
     cursor.read(wanted, (error, rows, result) => {
       if (error) reject(error)
-      else resolve({ columns: result.fields.map(({ name }) => name), rows: rows as Cell[][] })
+      else
+        resolve({
+          columns: result.fields.map(({ name }) => name),
+          rows: rows as Cell[][],
+          ...(typeof result.rowCount === 'number' && { changes: result.rowCount }),
+        })
     })
   })
 

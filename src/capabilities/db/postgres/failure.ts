@@ -1,3 +1,4 @@
+import { TollgateError } from '../../../errors/tollgate-error.ts'
 import { TooMuch } from './counted-stream.ts'
 import { Refused } from './refused.ts'
 
@@ -16,6 +17,15 @@ const stateOf = (error: unknown): string | undefined => {
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }
 
+/** Kinds of constraints, as they may be told. */
+const CONSTRAINTS: Readonly<Record<string, string>> = {
+  '23502': 'NOT NULL',
+  '23503': 'FOREIGN KEY',
+  '23505': 'UNIQUE',
+  '23514': 'CHECK',
+  '23P01': 'EXCLUDE',
+}
+
 const unavailable = (detail: string): Refused => new Refused('unavailable', detail)
 
 /**
@@ -32,6 +42,9 @@ export function refusedFor(error: unknown): Refused {
   if (TEXTUAL.has(state)) return new Refused('sql', said)
   if (state === '42501') return new Refused('name', 'the statement cannot be run on this grant')
   if (state === '25006') return new Refused('statement', 'it would write')
+  if (state === '44000') return new Refused('write', 'the filter of the table would not show the row')
+  if (state === '428C9') return new Refused('name', 'a column that the table makes itself cannot be written')
+  if (state.startsWith('23')) return new Refused('constraint', CONSTRAINTS[state] ?? 'a rule of the table')
   if (state === '55P03' || state.startsWith('40')) return new Refused('busy', '')
   if (state.startsWith('53') || state.startsWith('54')) return new Refused('memory', '')
   if (/^(?:08|57P|58|XX)/u.test(state)) return unavailable('its server ended the connection')
@@ -50,3 +63,19 @@ export function refusedAtOpening(error: unknown): Refused {
 
 /** Whether the server stopped a statement because its time was over. */
 export const isTimeout = (error: unknown): boolean => stateOf(error) === '57014'
+
+/** Whether the server has ended a transaction so that another one could go on. */
+export const isOvertaken = (error: unknown): boolean => stateOf(error)?.startsWith('40') === true
+
+/** Whether the server said no, and stayed: what it was asked has not happened. Not so where it ended the connection. */
+export const isRefusal = (error: unknown): boolean =>
+  stateOf(error) !== undefined && (error as { severity?: unknown }).severity === 'ERROR'
+
+/** Whether a row with this key is there already. */
+export const isRepeated = (error: unknown): boolean => stateOf(error) === '23505'
+
+/** A statement that was stopped at its deadline, or with its run. */
+export const tooLate = (): TollgateError =>
+  new TollgateError('UPSTREAM_TIMEOUT', 'The statement took longer than it may, and was stopped.', {
+    hint: 'Ask for less: fewer joined tables, a narrower condition.',
+  })

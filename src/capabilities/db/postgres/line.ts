@@ -1,26 +1,24 @@
 import { TollgateError } from '../../../errors/tollgate-error.ts'
-import type { Chunks, Outcome, ResolvedSecret } from '../../capability.ts'
+import type { Chunks, Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
 import { AnswerParts } from '../answer-parts.ts'
 import { readAnswer, readRows } from '../answer.ts'
 import type { DatabaseGrant } from '../database-grant.ts'
 import type { DatabaseLine } from '../database-line.ts'
 import { ANSWER_EXTRA_BYTES } from '../frames.ts'
-import type { DbRequest, QueryArguments } from '../ops.ts'
+import type { DbRequest } from '../ops.ts'
 import { refusalError } from '../refusal-error.ts'
-import { mayGoTo, readAddress } from './address.ts'
 import { bound } from './cells.ts'
 import type { Dial, PostgresConnection } from './connection.ts'
-import { isTimeout, refusedAtOpening, refusedFor } from './failure.ts'
+import { connectionOf, START_MS_MAX } from './connecting.ts'
+import { isTimeout, refusedAtOpening, refusedFor, tooLate } from './failure.ts'
 import type { Numbered } from './gate/parameters.ts'
 import type { openServer, OpenedServer } from './opened-server.ts'
 import type { StatementBounds } from '../wire.ts'
-import { Refused } from './refused.ts'
 import { RowParts } from './row-parts.ts'
 import { PRINCIPAL_SETTING } from './schema-name.ts'
 import type { ServerGrant } from './server-grant.ts'
+import { ServerWrites } from './server-writes.ts'
 
-/** How long it may take to reach a server, to log in, and to look at what the role may do. */
-const START_MS_MAX = 10_000
 const BATCH_ROWS = 500
 /** The protocol takes this many times the bytes that the rows take as JSON, at most; and a little for itself. */
 const WIRE_FACTOR = 4
@@ -41,9 +39,13 @@ export type LoadedParts = {
   /** Judges who was let in. Throws Refused. */
   open: typeof openServer
   /** The statement as it is sent. Throws Refused. */
-  gate(asked: QueryArguments, server: OpenedServer, bounds: StatementBounds): Numbered
+  gate(asked: AskedStatement, server: OpenedServer, bounds: StatementBounds): Numbered
   readonly begin: string
+  readonly beginWrite: string
 }
+
+/** What the gate judges. */
+export type AskedStatement = DbRequest & { readonly kind: 'query' | 'execute' }
 
 type Live = {
   readonly connection: PostgresConnection
@@ -63,18 +65,20 @@ export class PostgresLine implements DatabaseLine {
   #opening: PostgresConnection | undefined
   #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
+  readonly #writes: ServerWrites
 
   constructor(
     database: DatabaseGrant,
     server: ServerGrant,
     parts: PostgresParts,
-    { principal, secrets }: { principal: string; secrets: ReadonlyMap<string, ResolvedSecret> },
+    setting: Omit<DriverSetting, 'powers'>,
   ) {
     this.#database = database
     this.#server = server
     this.#parts = parts
-    this.#principal = principal
-    this.#secret = secrets.get(server.secret)
+    this.#principal = setting.principal
+    this.#secret = setting.secrets.get(server.secret)
+    this.#writes = new ServerWrites(database, setting, () => this.#reconnect())
   }
 
   perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
@@ -87,14 +91,15 @@ export class PostgresLine implements DatabaseLine {
     return began.then(({ outcome }) => outcome)
   }
 
-  /** Nothing is written yet. */
-  staged(): undefined {
-    return undefined
+  staged(): Commit | undefined {
+    const args = this.#writes.commitArguments
+    return args && { op: `db.${this.#database.name}.commit`, args }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#opening?.destroy()
+    await this.#writes.close()
     this.#live?.connection.destroy()
   }
 
@@ -103,20 +108,26 @@ export class PostgresLine implements DatabaseLine {
       throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
         notPerformed: true,
       })
+    // Throws where writes of the run are lost.
+    const { isOpen } = this.#writes
     const live = await this.#open(signal)
+    const held = { ...this.#database, rowsMax: bounds.rowsMax }
+    if (request.kind === 'commit')
+      return begunWith(await this.#writes.commit(request, { ...live, held, signal }))
     if (request.kind === 'schema') {
       const tables = live.server.tables.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
-      const value = { tables }
-      return { outcome: outcomeOf(value, JSON.stringify(tables).length), over: Promise.resolve() }
+      return begunWith(outcomeOf({ tables }, JSON.stringify(tables).length))
     }
-    if (request.kind !== 'query')
-      throw new TollgateError('DENIED_STATEMENT', 'Nothing is written on PostgreSQL.')
     const sent = this.#tried(() => live.parts.gate(request, live.server, bounds))
+    live.connection.allow(WIRE_FACTOR * held.bytesMax + WIRE_EXTRA_BYTES)
+    if (request.kind === 'execute') {
+      const begin = (): Promise<void> => this.#begin(live.connection, live.parts.beginWrite)
+      return begunWith(await this.#writes.execute(request, { ...live, sent, begin, held, signal }))
+    }
     const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
-    const held = { ...this.#database, rowsMax: bounds.rowsMax }
     const over = this.#watched(
       { live, parts, signal, held },
-      this.#run(live, held, sent, { first: request.first, parts }),
+      this.#run(live, held, sent, { first: request.first, parts, isOpen }),
     )
     return { outcome: await this.#answer(parts, bounds.rowsMax), over }
   }
@@ -141,28 +152,39 @@ export class PostgresLine implements DatabaseLine {
     return { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
   }
 
-  /** One statement in a transaction that reads only and is rolled back, come what may. */
+  /** One statement that reads: in the transaction of what the run wrote, or in one of its own that is rolled back, come what may. */
   async #run(
     { connection, parts: { begin } }: Live,
-    { rowsMax, bytesMax, timeoutMs }: DatabaseGrant,
+    { rowsMax, bytesMax }: DatabaseGrant,
     sent: Numbered,
-    { first, parts }: { first: boolean; parts: AnswerParts },
+    { first, parts, isOpen }: { first: boolean; parts: AnswerParts; isOpen: boolean },
   ): Promise<void> {
     const rows = new RowParts(parts, { rowsMax, bytesMax })
-    connection.allow(WIRE_FACTOR * bytesMax + WIRE_EXTRA_BYTES)
-    try {
-      await connection.all(begin)
-      // The first statement takes the snapshot; after it no transaction can be made one that writes.
-      await connection.all(SET, [String(timeoutMs), this.#principal])
-      const wanted = (): number => (first ? 1 : Math.min(BATCH_ROWS, rowsMax - rows.count + 1))
+    const wanted = (): number => (first ? 1 : Math.min(BATCH_ROWS, rowsMax - rows.count + 1))
+    const read = async (): Promise<void> => {
       for await (const batch of connection.batches(sent.text, sent.values.map(bound), wanted)) {
         rows.add(batch)
         if (first) break
       }
+    }
+    if (isOpen) {
+      await this.#writes.read(connection, read)
+      // Who has the last part may end the run, and that must not meet a statement which still runs.
+      return rows.finish()
+    }
+    try {
+      await this.#begin(connection, begin)
+      await read()
       rows.finish()
     } finally {
       if (!connection.isOver) await connection.all('ROLLBACK').catch(() => connection.destroy())
     }
+  }
+
+  /** The first statement takes the snapshot; after it no transaction that reads can be made one that writes. */
+  async #begin(connection: PostgresConnection, begin: string): Promise<void> {
+    await connection.all(begin)
+    await connection.all(SET, [String(this.#database.timeoutMs), this.#principal])
   }
 
   /** Waits for a statement; at its deadline, or when the signal fires, its connection is torn down and the server told to stop. */
@@ -214,6 +236,15 @@ export class PostgresLine implements DatabaseLine {
     }
   }
 
+  /** Another connection, to ask what became of a commit. */
+  async #reconnect(): Promise<PostgresConnection> {
+    const connection = this.#connect(await this.#parts.load())
+    const timer = setTimeout(() => connection.destroy(), START_MS_MAX).unref()
+    // It is given back within that time, or not at all.
+    await connection.open().finally(() => clearTimeout(timer))
+    return connection
+  }
+
   #connect({ connect }: LoadedParts): PostgresConnection {
     const { dial } = this.#parts
     return connectionOf(this.#database, { server: this.#server, secret: this.#secret, dial, connect })
@@ -228,48 +259,6 @@ export class PostgresLine implements DatabaseLine {
   }
 }
 
-/** A connection to where the secret of a database says, set as statements of a guest want it. Throws Refused `unfit`. */
-export function connectionOf(
-  { timeoutMs }: DatabaseGrant,
-  {
-    server,
-    secret,
-    dial,
-    connect,
-  }: {
-    readonly server: ServerGrant
-    readonly secret: ResolvedSecret | undefined
-    readonly dial: Dial
-    readonly connect: LoadedParts['connect']
-  },
-): PostgresConnection {
-  if (secret === undefined) throw new Refused('unfit', 'its url has no value')
-  const address = readAddress(secret.value)
-  if (!mayGoTo(address, secret.hosts))
-    throw new Refused('unfit', `secrets.${secret.name}.hosts does not name the host of its url`)
-  return connect(address, dial, settingsOf(server.schema, timeoutMs))
-}
-
-/** How a connection is set from its first moment. Each statement sets its own time again. */
-const settingsOf = (schema: string, timeoutMs: number): Readonly<Record<string, string>> => ({
-  search_path: `${schema},pg_temp`,
-  default_transaction_read_only: 'on',
-  standard_conforming_strings: 'on',
-  row_security: 'on',
-  jit: 'off',
-  statement_timeout: String(Math.max(timeoutMs, START_MS_MAX)),
-  lock_timeout: '1000',
-  idle_in_transaction_session_timeout: '60000',
-  datestyle: 'ISO',
-  intervalstyle: 'postgres',
-  bytea_output: 'hex',
-  extra_float_digits: '1',
-  timezone: 'UTC',
-})
-
-const tooLate = (): TollgateError =>
-  new TollgateError('UPSTREAM_TIMEOUT', 'The statement took longer than it may, and was stopped.', {
-    hint: 'Ask for less: fewer joined tables, a narrower condition.',
-  })
+const begunWith = (outcome: Outcome): Begun => ({ outcome, over: Promise.resolve() })
 
 const outcomeOf = (value: unknown, ingressBytes: number): Outcome => ({ value, ingressBytes, egressBytes: 0 })

@@ -7,19 +7,23 @@ import { openServer } from './opened-server.ts'
 export const postgresParts = (dial: Dial): PostgresParts => ({
   dial,
   async load(): Promise<LoadedParts> {
-    const [{ PostgresConnection }, { checkTree, loadGate }] = await Promise.all([
+    const [{ PostgresConnection }, { checkTree, loadGate }, { checkWriteTree }] = await Promise.all([
       import('./connection.ts'),
       import('./gate/gate.ts'),
+      import('./gate/write-gate.ts'),
     ])
     await loadGate()
     return {
       begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+      beginWrite: 'BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE',
       connect: (...of) => new PostgresConnection(...of),
       open: openServer,
-      gate({ sql, params }, { named }, { hidden }) {
-        const numbered = numberParameters(sql, params)
+      gate(asked, { named }, { hidden }) {
+        const numbered = numberParameters(asked.sql, asked.params)
         const left = [...named.tables].filter((name) => !hidden.includes(name.toLowerCase()))
-        checkTree(numbered.text, { ...named, tables: new Set(left) })
+        const shown = { ...named, tables: new Set(left) }
+        if (asked.kind === 'execute') checkWriteTree(numbered.text, shown, asked)
+        else checkTree(numbered.text, shown)
         return numbered
       },
     }

@@ -11,7 +11,11 @@ declare module 'pg-cursor' {
     submit(connection: Connection): void
     read(
       rows: number,
-      done: (error: Error | null | undefined, rows: unknown[][], result: { fields: FieldDef[] }) => void,
+      done: (
+        error: Error | null | undefined,
+        rows: unknown[][],
+        result: { fields: FieldDef[]; rowCount?: number | null },
+      ) => void,
     ): void
     close(): Promise<void>
   }

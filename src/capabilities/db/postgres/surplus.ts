@@ -1,5 +1,8 @@
+import type { DatabaseGrant } from '../database-grant.ts'
 import { textOf } from './cells.ts'
 import type { PostgresConnection } from './connection.ts'
+import { MARKERS } from './schema-name.ts'
+import type { ServerGrant } from './server-grant.ts'
 
 /** Something that a role can do and the policy does not say. `isDefault`: what PUBLIC may do on a server as it is installed. */
 export type Surplus = { readonly what: string; readonly isDefault: boolean }
@@ -15,7 +18,10 @@ const PUBLIC_FUNCTIONS =
   `lo_creat lo_create lo_from_bytea lo_put lo_unlink lowrite lo_truncate lo_truncate64 set_config pg_notify
   pg_advisory_lock`.split(/\s+/u)
 
-/** `$1` role, `$2` its schema, `$3` names of its views, `$4` and `$5` the functions above. Oids of what Tollgate may use are left out. */
+/**
+ * `$1` role, `$2` its schema, `$3` what it may do there (`INSERT orders`), `$4` and `$5` the functions above, `$6` tables into which it may
+ * insert, and so use the sequences of their columns. What Tollgate may use is left out.
+ */
 const SURPLUS = `
 WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_catalog.pg_roles
     WHERE rolname = $1),
@@ -26,7 +32,7 @@ WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreate
     CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (privilege), r
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (NOT n.system OR p.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
         OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_hba_file_rules'))
-      AND NOT (n.nspname = $2 AND p.privilege = 'SELECT' AND c.relname = ANY ($3))
+      AND NOT (n.nspname = $2 AND p.privilege || ' ' || c.relname = ANY ($3))
       AND NOT (n.system AND c.relname IN ('pg_settings') AND p.privilege = 'UPDATE')
       AND CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
         THEN pg_catalog.has_any_column_privilege(r.oid, c.oid, p.privilege)
@@ -47,7 +53,11 @@ UNION ALL SELECT 'may create in the schema ' || ns.nspname, false FROM pg_catalo
 UNION ALL SELECT 'may ' || privilege || ' ' || nspname || '.' || relname, false FROM t
 UNION ALL SELECT 'may use the sequence ' || n.nspname || '.' || c.relname, false FROM pg_catalog.pg_class c
   JOIN n ON n.oid = c.relnamespace, r WHERE c.relkind = 'S' AND NOT n.system
-    AND pg_catalog.has_sequence_privilege(r.oid, c.oid, 'USAGE, SELECT, UPDATE')
+    AND (pg_catalog.has_sequence_privilege(r.oid, c.oid, 'SELECT, UPDATE')
+      OR pg_catalog.has_sequence_privilege(r.oid, c.oid, 'USAGE') AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a
+        JOIN pg_catalog.pg_class b ON b.oid = a.refobjid JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace
+        WHERE a.objid = c.oid AND a.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.deptype IN ('a', 'i')
+          AND bn.nspname = 'public' AND b.relname = ANY ($6)))
 UNION ALL SELECT 'may call ' || n.nspname || '.' || p.proname, false FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace, r
   WHERE pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
     AND ((n.system AND p.proname = ANY ($4)) OR (NOT n.system AND (p.prosecdef OR p.proname LIKE 'dblink%')))
@@ -60,13 +70,18 @@ UNION ALL SELECT 'may write in the language ' || l.lanname, false FROM pg_catalo
 UNION ALL SELECT 'may use every large object', false FROM r WHERE pg_catalog.current_setting('lo_compat_privileges')::bool
 ORDER BY 2, 1`
 
-/** Everything that the role which is connected can do beyond reading these views. */
+/** Everything that the role which is connected can do beyond what is granted on the views of a database. */
 export async function surplusOf(
   connection: PostgresConnection,
-  role: string,
-  schema: string,
-  views: readonly string[],
+  { tables }: DatabaseGrant,
+  { role, schema }: ServerGrant,
 ): Promise<readonly Surplus[]> {
-  const rows = await connection.all(SURPLUS, [role, schema, views, REACHING, PUBLIC_FUNCTIONS])
+  const granted = tables.flatMap(({ name, write }) =>
+    ['select', ...write].map((verb) => `${verb.toUpperCase()} ${name}`),
+  )
+  const marking = tables.some(({ write }) => write.length > 0) ? [`INSERT ${MARKERS}`] : []
+  const inserted = tables.flatMap(({ name, write }) => (write.includes('insert') ? [name] : []))
+  const all = [role, schema, [...granted, ...marking], REACHING, PUBLIC_FUNCTIONS, inserted]
+  const rows = await connection.all(SURPLUS, all)
   return rows.map(([what, isDefault]) => ({ what: textOf(what), isDefault: isDefault === true }))
 }

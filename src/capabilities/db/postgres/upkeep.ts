@@ -7,12 +7,13 @@ import { refusalError } from '../refusal-error.ts'
 import { readAddress } from './address.ts'
 import { refusedAtOpening } from './failure.ts'
 import { POSTGRES_FUNCTIONS } from './functions.ts'
-import { connectionOf } from './line.ts'
+import { connectionOf } from './connecting.ts'
 import { postgresParts } from './parts.ts'
 import { Refused } from './refused.ts'
 import { filterText, roleStatements } from './role-sql.ts'
 import type { ServerGrant } from './server-grant.ts'
 import { surplusOf } from './surplus.ts'
+import { linksBeyond } from './writable-tables.ts'
 
 type Served = DatabaseGrant & { readonly server: ServerGrant }
 
@@ -71,6 +72,7 @@ const FILTER_NAMES = {
   functions: new Set([...POSTGRES_FUNCTIONS, 'current_setting']),
   columns: NONE,
   rowFunctions: NONE,
+  writable: new Map(),
 }
 
 async function apply({ part, rule, statements }: UpkeepPlan, url: string, { dial }: DbPowers): Promise<void> {
@@ -98,16 +100,19 @@ async function inspect(
   database: Served,
   { dial, secret }: Pick<Parameters<typeof connectionOf>[1], 'secret'> & { dial: DbPowers['dial'] },
 ): Promise<readonly UpkeepFinding[]> {
-  const { server, tables } = database
+  const { server } = database
   const parts = await postgresParts(dial).load()
   const connection = connectionOf(database, { server, secret, dial, connect: parts.connect })
   try {
     await connection.open()
-    const views = tables.map(({ name }) => name)
-    const surplus = await surplusOf(connection, server.role, server.schema, views)
-    const findings = surplus.map(({ what, isDefault }) =>
-      findingOf(database, `the role ${server.role} ${what}`, isDefault),
-    )
+    const surplus = await surplusOf(connection, database, server)
+    const links = await linksBeyond(connection, database)
+    const findings = [
+      ...surplus.map(({ what, isDefault }) =>
+        findingOf(database, `the role ${server.role} ${what}`, isDefault),
+      ),
+      ...links.map((what) => findingOf(database, what)),
+    ]
     if (findings.some(({ isTolerated }) => !isTolerated)) return findings
     await parts.open(connection, database, server)
     return findings

@@ -10,6 +10,7 @@ const named: Named = {
   tables: new Set(['orders']),
   functions: new Set(['lower']),
   columns: new Set(['id']),
+  writable: new Map(),
   rowFunctions: new Set(['pg_typeof']),
 }
 const verdictOf = (sql: string): string => {

@@ -58,7 +58,8 @@ export const serveShop = async (
     rest = {},
     extra = '',
     isSetUp = true,
-  }: { entry?: object; rest?: object; extra?: string; isSetUp?: boolean } = {},
+    isWritable = false,
+  }: { entry?: object; rest?: object; extra?: string; isSetUp?: boolean; isWritable?: boolean } = {},
 ): Promise<ServedShop> => {
   const name = `shop_${(made += 1)}`
   const role = `agent_${made}`
@@ -66,6 +67,7 @@ export const serveShop = async (
   await server.exec(SHOP + extra, name)
   const policy = {
     permissions: {
+      db_write: isWritable,
       db: {
         shop: {
           engine: 'postgres',

@@ -28,7 +28,13 @@ export const noFitness: Partial<LoadedParts> = {
   open: () =>
     Promise.resolve({
       tables: [],
-      named: { tables: EVERY, functions: EVERY, columns: EVERY, rowFunctions: new Set() },
+      named: {
+        tables: EVERY,
+        functions: EVERY,
+        columns: EVERY,
+        rowFunctions: new Set(),
+        writable: new Map(),
+      },
     }),
 }
 

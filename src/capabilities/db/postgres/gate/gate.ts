@@ -1,7 +1,8 @@
 import { parseSync, loadModule, SqlError } from 'libpg-query'
 import { ALIASES } from '../functions.ts'
 import { Refused } from '../refused.ts'
-import { GRAMMAR, OPERATORS, PATTERNS, PLACES, TYPES } from './grammar.ts'
+import type { WritableTable } from '../writable-tables.ts'
+import { GRAMMAR, OPERATORS, PATTERNS, PLACES, TYPES, WRITE_GRAMMAR } from './grammar.ts'
 
 /** What a statement may name. */
 export type Named = {
@@ -11,9 +12,12 @@ export type Named = {
   readonly columns: ReadonlySet<string>
   /** Functions that the server also calls for `row.name`. */
   readonly rowFunctions: ReadonlySet<string>
+  /** Those of the tables that may be written. */
+  readonly writable: ReadonlyMap<string, WritableTable>
 }
 
-type Fields = Readonly<Record<string, unknown>>
+/** A part of a parse tree, by its fields. */
+export type Fields = Readonly<Record<string, unknown>>
 /** Names that the statement gave to rows of its own, where they can be seen. */
 type Scope = ReadonlySet<string>
 
@@ -25,15 +29,24 @@ export const loadGate = (): Promise<void> => loadModule()
  * are granted. Everything else is refused. Throws Refused: `sql`, `tail`, `statement`, `name`.
  */
 export function checkTree(sql: string, named: Named): void {
+  const [type, fields] = statementOf(sql)
+  if (type !== 'SelectStmt') throw new Refused('statement', 'it is not one that only reads')
+  walk(type, fields, named)
+}
+
+/** The one statement of a text as the parser reads it: its type and its fields. Throws Refused: `sql`, `tail`. */
+export function statementOf(sql: string): readonly [type: string, fields: Fields] {
   const tree = parse(sql) as { readonly stmts?: readonly { readonly stmt?: unknown }[] }
   const [only, more] = tree.stmts ?? []
   if (only === undefined) throw new Refused('sql', 'it is empty')
   if (more !== undefined) throw new Refused('tail', 'more follows it')
-  const { SelectStmt: select, ...others } = (only.stmt ?? {}) as Fields
-  if (select === undefined || Object.keys(others).length > 0)
-    throw new Refused('statement', 'it is not one that only reads')
-  guarded(() => new Walk(named).part('SelectStmt', select as Fields, new Set()))
+  const [[type, fields] = ['', {}]] = Object.entries((only.stmt ?? {}) as Fields)
+  return [type, fields as Fields]
 }
+
+/** Goes over a statement; what is not known or not granted is refused. Throws Refused: `sql`, `statement`, `name`. */
+export const walk = (type: string, fields: Fields, named: Named): void =>
+  guarded(() => new Walk(named).part(type, fields, new Set(), WRITE_GRAMMAR.get(type)))
 
 const parse = (sql: string): unknown => guarded(() => parseSync(sql))
 
@@ -77,11 +90,10 @@ class Walk {
   }
 
   /** One part of the statement, and all that is in it. */
-  part(type: string, fields: Fields, scope: Scope): void {
-    const known = GRAMMAR.get(type)
+  part(type: string, fields: Fields, scope: Scope, known = GRAMMAR.get(type)): void {
     if (known === undefined) throw new Refused('statement', `${type} is not among what may be used`)
     if (Object.hasOwn(this.#checks, type)) this.#checks[type]?.(fields, scope)
-    const inner = type === 'SelectStmt' ? this.#withNames(fields, scope) : scope
+    const inner = this.#withNames(fields, scope)
     for (const [name, value] of Object.entries(fields)) {
       if (PLACES.has(name) || name === 'withClause') continue
       const holds = known.get(name)

@@ -45,6 +45,21 @@ const PARTS: Readonly<Record<string, string>> = {
   TypeCast: 'arg typeName:TypeName',
   TypeName: 'names typmods typemod arrayBounds',
   CollateClause: 'arg collname',
+  SetToDefault: 'typeMod',
+  OnConflictClause: 'action infer:InferClause targetList whereClause',
+  InferClause: 'indexElems whereClause',
+  IndexElem: 'name ordering nulls_ordering',
+  ReturningClause: 'exprs',
+}
+
+/** Statements that write. They are looked for at the top alone, so none is let into another, nor into a WITH. */
+const WRITES: Readonly<Record<string, string>> = {
+  InsertStmt: `relation:RangeVar cols selectStmt onConflictClause:OnConflictClause returningClause:ReturningClause
+    withClause:WithClause override`,
+  UpdateStmt:
+    'relation:RangeVar targetList whereClause fromClause returningClause:ReturningClause withClause:WithClause',
+  DeleteStmt:
+    'relation:RangeVar usingClause whereClause returningClause:ReturningClause withClause:WithClause',
 }
 
 /** Fields that say where a part stands in the text. */
@@ -53,20 +68,28 @@ export const PLACES: ReadonlySet<string> = new Set(
 )
 
 /** The fields of each part: the type that a field holds, or `any`. */
-export const GRAMMAR: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(
-  Object.entries(PARTS).map(([part, fields]) => [
-    part,
-    new Map(
-      fields
-        .split(/\s+/u)
-        .filter((field) => field !== '')
-        .map((field) => {
-          const [name = '', type = 'any'] = field.split(':')
-          return [name, type] as const
-        }),
-    ),
-  ]),
-)
+type Grammar = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+const grammarOf = (parts: Readonly<Record<string, string>>): Grammar =>
+  new Map(
+    Object.entries(parts).map(([part, fields]) => [
+      part,
+      new Map(
+        fields
+          .split(/\s+/u)
+          .filter((field) => field !== '')
+          .map((field) => {
+            const [name = '', type = 'any'] = field.split(':')
+            return [name, type] as const
+          }),
+      ),
+    ]),
+  )
+
+/** What only reads. */
+export const GRAMMAR: Grammar = grammarOf(PARTS)
+/** What writes. */
+export const WRITE_GRAMMAR: Grammar = grammarOf(WRITES)
 
 /** Types to which a value may be cast: none of them names an object of the database. */
 export const TYPES: ReadonlySet<string> = new Set(
