@@ -2,9 +2,11 @@ import type { ResolvedSecret } from '../../capability.ts'
 import { isWritable, type DatabaseGrant } from '../database-grant.ts'
 import { mayGoTo, readAddress } from './address.ts'
 import type { Dial, PostgresConnection } from './connection.ts'
-import type { LoadedParts } from './line.ts'
 import { Refused } from './refused.ts'
 import type { ServerGrant } from './server-grant.ts'
+
+/** Makes a connection; it is not open yet. */
+export type Connect = (...of: ConstructorParameters<typeof PostgresConnection>) => PostgresConnection
 
 /** How long it may take to reach a server, to log in, and to look at what the role may do. */
 export const START_MS_MAX = 10_000
@@ -25,7 +27,7 @@ export function connectionOf(
     readonly server: ServerGrant
     readonly secret: ResolvedSecret | undefined
     readonly dial: Dial
-    readonly connect: LoadedParts['connect']
+    readonly connect: Connect
   },
 ): PostgresConnection {
   const { timeoutMs } = database

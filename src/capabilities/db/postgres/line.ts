@@ -9,7 +9,7 @@ import type { DbRequest } from '../ops.ts'
 import { refusalError } from '../refusal-error.ts'
 import { bound } from './cells.ts'
 import type { Dial, PostgresConnection } from './connection.ts'
-import { connectionOf, START_MS_MAX } from './connecting.ts'
+import { connectionOf, START_MS_MAX, type Connect } from './connecting.ts'
 import { isTimeout, refusedAtOpening, refusedFor, tooLate } from './failure.ts'
 import type { Numbered } from './gate/parameters.ts'
 import type { openServer, OpenedServer } from './opened-server.ts'
@@ -35,7 +35,7 @@ export type PostgresParts = {
 
 /** The parts that are loaded. */
 export type LoadedParts = {
-  readonly connect: (...of: ConstructorParameters<typeof PostgresConnection>) => PostgresConnection
+  readonly connect: Connect
   /** Judges who was let in. Throws Refused. */
   open: typeof openServer
   /** The statement as it is sent. Throws Refused. */
