@@ -2,6 +2,8 @@
 import type { AttackOptions, Scorecard } from './attack/attack-build.ts'
 
 export { diagnose } from './run/diagnose.ts'
+export { applyUpkeep, inspectPolicy, planUpkeep } from './run/upkeep.ts'
+export type { UpkeepFinding, UpkeepPlan } from './capabilities/capability.ts'
 export type { AttackOutcome, Diagnosis, TierReport } from './run/diagnose.ts'
 export type { Tier, TierState } from './cage/tiers.ts'
 export type { AttackOptions, GroupScore, Scorecard, TierScore } from './attack/attack-build.ts'

@@ -19,9 +19,31 @@ export interface Capability {
   compile(document: unknown, environment: GrantEnvironment): Grant
   /** Opens the I/O side for one run. Called at the first call that needs it. */
   openDriver(grant: Grant, setting: DriverSetting): Driver
+  /** What an operator can have done and looked at outside of runs; absent where a grant needs nothing of the world. */
+  readonly upkeep?: Upkeep
   /** Finishes what a host that ended left half done; called when a Tollgate is opened. Returns what the operator should know. */
   recover?(powers: unknown): Promise<readonly string[]>
 }
+
+/** Makes the world ready for a grant, and tells where it is not. */
+export interface Upkeep {
+  /** What has to be done, by parts of the entry (all of them, or the one that is named). Throws CONFIG_*. */
+  plan(grant: Grant, part: string | undefined): Promise<readonly UpkeepPlan[]>
+  /** Does it, as whoever the url logs in: all or nothing. Throws CONFIG_* and UPSTREAM_*. */
+  apply(plan: UpkeepPlan, url: string, powers: unknown): Promise<void>
+  /** Connects as a run would, and looks. Throws nothing: what goes wrong is a finding. */
+  inspect(grant: Grant, setting: Pick<DriverSetting, 'powers' | 'secrets'>): Promise<readonly UpkeepFinding[]>
+}
+
+/** Statements that make one part of an entry fit. */
+export type UpkeepPlan = {
+  readonly part: string
+  readonly rule: string
+  readonly statements: readonly string[]
+}
+
+/** Something that a look at the world found. `isTolerated`: runs go on with it. */
+export type UpkeepFinding = { readonly path: string; readonly message: string; readonly isTolerated: boolean }
 
 /** What a grant may know of the rest of the policy when it is compiled. */
 export type GrantEnvironment = {

@@ -14,7 +14,7 @@ import { openSqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import { createBundler } from './bundler-process.ts'
 import { openCagePool } from './cage-pool.ts'
 import { CHILD_BOUNDS } from './child-bounds.ts'
-import { createChildPower } from './child-power.ts'
+import { createDbPowers } from './db-powers.ts'
 import { createFilePowers } from './file-powers.ts'
 import { createHttpPowers } from './http-powers.ts'
 import type { TollgateOptions } from './options.ts'
@@ -46,7 +46,7 @@ const createPowers = (
   given: Partial<Powers> = {},
 ): Powers => ({
   http: given.http ?? createHttpPowers(),
-  db: given.db ?? createChildPower(),
+  db: given.db ?? createDbPowers(),
   filesystem: { commits: store.fileCommits, ...(given.filesystem ?? createFilePowers(stateFolder)) },
   kv: given.kv ?? store.kv,
   bundler: given.bundler ?? createBundler(),

@@ -1,14 +1,14 @@
 import type { Cage } from '../cage/launch.ts'
-import type { ChildPower } from '../capabilities/capability.ts'
 import type { FileCommitPort, KvPort } from '../stores/ports.ts'
 import type { Bundler } from './bundler-process.ts'
+import type { DbPowers } from './db-powers.ts'
 import type { FilePowers } from './file-powers.ts'
 import type { HttpPowers } from './http-powers.ts'
 
 /** Everything that reaches the outside world, by capability. Only src/run puts powers together. */
 export type Powers = {
   readonly http: HttpPowers
-  readonly db: ChildPower
+  readonly db: DbPowers
   /** `commits`: where the redo log is kept; default: in the state. */
   readonly filesystem: FilePowers & { readonly commits?: FileCommitPort }
   readonly kv: KvPort

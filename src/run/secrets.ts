@@ -139,10 +139,19 @@ export const missingSecrets = (policy: CompiledPolicy, env: SecretSources['env']
 /** A credential behind the name of its scheme, as one header carries both: `Token 0a1b…` (RFC 9110, section 11.4). */
 const SCHEME_AND_TOKEN = /^[A-Za-z][\w-]* +(\S+)$/
 
+/** The password of a url that carries one, as a server is given it. */
+function passwordOf(value: string): string | undefined {
+  try {
+    return decodeURIComponent(URL.parse(value)?.password ?? '')
+  } catch {
+    return undefined
+  }
+}
+
 /** What a server sees of a secret besides its value: what a signer makes of it, or the part of it that is the credential. */
 function seenAs({ value, signer }: ResolvedSecret): string | undefined {
   if (signer.kind === 'basic') return Buffer.from(`${signer.username}:${value}`).toString('base64')
-  const token = SCHEME_AND_TOKEN.exec(value)?.[1]
+  const token = SCHEME_AND_TOKEN.exec(value)?.[1] ?? passwordOf(value)
   return token !== undefined && token.length >= SECRET_SIZE_MIN ? token : undefined
 }
 

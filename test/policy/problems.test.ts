@@ -98,7 +98,6 @@ const NOT_BUILT: Readonly<Record<string, { accepts: Value[]; refuses: Value[] }>
   'permissions.db': {
     accepts: [null, {}, { shop: SHOP }, { shop: { ...SHOP, write: {}, label: [], transaction: 'run' } }],
     refuses: [
-      { crm: { engine: 'postgres', url: 'secret:crm_url', role: 'agent_ro', read: { accounts: ['id'] } } },
       { shop: { ...SHOP, label: ['secret:crm'] } },
       { shop: { ...SHOP, read: { customers: { show: ['id'], seal: ['phone'] } } } },
     ],

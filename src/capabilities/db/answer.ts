@@ -65,7 +65,7 @@ const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isCell = (value: unknown): value is Cell => {
-  if (value === null || typeof value === 'string' || typeof value === 'number') return true
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return true
   if (!isRecord(value)) return false
   const [[kind, inner] = [], ...rest] = Object.entries(value)
   return rest.length === 0 && typeof inner === 'string' && ['integer', 'base64', 'real'].includes(kind ?? '')

@@ -3,6 +3,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { GrantEnvironment, Judgement } from '../capability.ts'
 import { readFilter, type Filter } from './filter.ts'
 import type { DbRequest, QueryArguments } from './ops.ts'
+import { compileServer, type ServerGrant } from './postgres/server-grant.ts'
 import type { DatabaseDocument } from './schema.ts'
 import { checkStatement, subjectOf } from './statement.ts'
 import type { WriteVerb } from './write-kind.ts'
@@ -26,6 +27,8 @@ export type DatabaseGrant = {
   readonly file: string
   /** Where relative files stand; undefined: the working folder of the host. */
   readonly folder: string | undefined
+  /** Where a database is that is no file. */
+  readonly server: ServerGrant | undefined
   readonly tables: readonly TableGrant[]
   readonly functions: readonly string[]
   readonly rowsMax: number
@@ -50,15 +53,17 @@ export function compileDatabase(
   )
   if (!dbWrite && [...written.values()].some((verbs) => verbs.length > 0))
     environment.warn(`permissions.db.${name}.write`, 'grants nothing, for db_write is not true')
+  const tables = Object.entries(document.read).map(([table, grant]) => ({
+    ...compileTable(table, grant),
+    write: dbWrite ? [...new Set(written.get(table.toLowerCase()))] : [],
+  }))
   return deepFreeze<DatabaseGrant>({
     name,
     rule: `permissions.db.${name}`,
     file: document.file ?? '',
     folder: baseDirectory,
-    tables: Object.entries(document.read).map(([table, grant]) => ({
-      ...compileTable(table, grant),
-      write: dbWrite ? [...new Set(written.get(table.toLowerCase()))] : [],
-    })),
+    server: document.engine === 'postgres' ? compileServer(name, document, tables, environment) : undefined,
+    tables,
     functions: [...new Set(document.functions)],
     rowsMax: document.max_rows,
     bytesMax: Math.floor(document.max_result_kb * 1024),

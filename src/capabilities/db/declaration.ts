@@ -3,9 +3,9 @@ import { isWritable, type DatabaseGrant, type TableGrant } from './database-gran
 import { endSentence, useSentence } from './explain.ts'
 
 const TYPES = [
-  '/** Whole numbers beyond 2^53 are their digits. */\nexport type DbValue = null | string | number | Uint8Array',
+  '/** Whole numbers beyond 2^53 are their digits. */\nexport type DbValue = null | boolean | string | number | Uint8Array',
   'export type DbRow = { [column: string]: DbValue }',
-  '/** For `?` in their order, or for `:name` by name. */\nexport type DbParameters = readonly (DbValue | boolean)[] | Readonly<Record<string, DbValue | boolean>>',
+  '/** For `?` in their order, or for `:name` by name. */\nexport type DbParameters = readonly DbValue[] | Readonly<Record<string, DbValue>>',
   `export interface DbTable {
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: string; readonly masked: boolean }[]
@@ -38,7 +38,12 @@ export function declareDb(databases: readonly DatabaseGrant[]): Declaration | un
     says: ['Databases by name. One SQL statement a call.'],
     // Names of databases are identifiers.
     members: databases.map((database) => ({
-      says: [...tableSentences(database.tables), ...endSentence(database), useSentence(database)],
+      says: [
+        ...(database.server === undefined ? [] : ['In the SQL of PostgreSQL.']),
+        ...tableSentences(database.tables),
+        ...endSentence(database),
+        useSentence(database),
+      ],
       code: `readonly ${database.name}: DbReads${isWritable(database) ? ' & DbWrites' : ''}`,
     })),
     types: databases.some(isWritable) ? [...TYPES, WRITES] : TYPES,

@@ -4,8 +4,11 @@ const kb = (bytes: number): string => `${Number((bytes / 1024).toFixed(2))} KB`
 
 /** One database in plain words: a sentence for each table, then what statements may use and how far they go. */
 export function explainDatabase(database: DatabaseGrant): readonly string[] {
-  const { name, file, tables } = database
-  const where = `the SQLite database ${name} (${file})`
+  const { name, file, server, tables } = database
+  const where =
+    server === undefined
+      ? `the SQLite database ${name} (${file})`
+      : `the PostgreSQL database ${name} (as ${server.role}, at secret:${server.secret})`
   const read =
     tables.length === 0
       ? [`May open ${where}, and read nothing of it: no table is granted.`]
@@ -29,7 +32,7 @@ export function useSentence(database: DatabaseGrant): string {
   const { name, functions, rowsMax, bytesMax, timeoutMs } = database
   const used = functions.length === 0 ? 'no SQL function' : `the SQL functions ${functions.join(', ')}`
   const nothing = isWritable(database) ? '' : '; they write nothing'
-  return `Statements on ${name} may use ${used}${nothing}. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is killed after ${timeoutMs / 1000} s.`
+  return `Statements on ${name} may use ${used}${nothing}. Each gives at most ${rowsMax} rows and ${kb(bytesMax)}, and is stopped after ${timeoutMs / 1000} s.`
 }
 
 function tableSentence({ name, show, mask, where }: TableGrant, database: string): string {

@@ -70,6 +70,7 @@ export type DbRequest = { readonly database: string; readonly only?: DbCaveats }
  */
 export type Cell =
   | null
+  | boolean
   | string
   | number
   | { readonly integer: string }

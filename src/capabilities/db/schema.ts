@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import { readFilter } from './filter.ts'
 import { FUNCTIONS } from './functions.ts'
-import { engine, off } from './unbuilt.ts'
+import { functionProblems, postgresProblems, type EntryProblem } from './postgres/entry-rules.ts'
+import { POSTGRES_FUNCTIONS } from './postgres/functions.ts'
+import { off } from './unbuilt.ts'
 import { WRITE_VERBS } from './write-kind.ts'
 
 /** Names that a column or a table of a database may have, as far as Tollgate grants it. */
@@ -39,10 +41,14 @@ const tableGrant = z.strictObject({
 const read = z.union([z.literal('*'), columns.transform((show) => ({ show, mask: [] })), tableGrant])
 
 const entry = z.strictObject({
-  engine: engine.describe('the engine; only sqlite is built'),
+  engine: z.enum(['sqlite', 'postgres']).describe('the engine'),
   file: z.string().min(1).max(4096).optional().describe('the file of the database; relative to the policy'),
-  url: off(['null'], 'Address of a server.'),
-  role: off(['null'], 'Role on a server.'),
+  url: z
+    .string()
+    .regex(/^secret:[A-Za-z_][A-Za-z0-9_-]{0,63}$/u, 'must be secret:NAME, a name under secrets')
+    .nullish()
+    .describe('`secret:NAME`, whose value is postgres://user:password@host:port/database?sslmode=…'),
+  role: name.nullish().describe('the role as which the url logs in, and that may do nothing else'),
   read: z
     .record(table, read)
     .default({})
@@ -56,7 +62,7 @@ const entry = z.strictObject({
     .default('run')
     .describe('run: all writes of a run are committed when it has succeeded; statement: each at once'),
   functions: z
-    .array(z.enum(FUNCTIONS))
+    .array(z.enum([...new Set([...FUNCTIONS, ...POSTGRES_FUNCTIONS])]))
     .default([])
     .describe('SQL functions that statements may use; LIKE is `like`'),
   max_rows: z.int().min(1).max(100_000).default(1000).describe('rows of one result'),
@@ -66,12 +72,7 @@ const entry = z.strictObject({
     .max(16 * 1024)
     .default(1024)
     .describe('size of one result'),
-  timeout_seconds: z
-    .number()
-    .gt(0)
-    .max(600)
-    .default(5)
-    .describe('time of one statement; then its process is killed'),
+  timeout_seconds: z.number().gt(0).max(600).default(5).describe('time of one statement; then it is stopped'),
   label: off(['null', '[]'], 'Labels of what is read.'),
 })
 
@@ -89,6 +90,7 @@ export const dbSchema = z
         refinement.addIssue({ code: 'custom', path: [name, ...path], message })
       if (one.file === undefined && one.engine === 'sqlite')
         report(['file'], 'is missing; an SQLite database is a file')
+      for (const { path, message } of engineProblems(one)) report([...path], message)
       if (one.file !== undefined && /^file:|^:|\p{Cc}/iu.test(one.file)) report(['file'], 'must be a path')
       reportRepeats(Object.keys(one.write), (at) => report(['write', at], 'is the same table as another one'))
       const readable = new Set(Object.keys(one.read).map((key) => key.toLowerCase()))
@@ -104,6 +106,17 @@ export const dbSchema = z
     }
   })
   .describe('Databases that the tool may query, by name.')
+
+/** What an entry says that its engine cannot do. */
+function engineProblems(one: z.output<typeof entry>): readonly EntryProblem[] {
+  if (one.engine === 'postgres') return postgresProblems(one)
+  return [
+    ...(['url', 'role'] as const)
+      .filter((key) => typeof one[key] === 'string')
+      .map((key) => ({ path: [key], message: 'is of a server; an SQLite database is a file' })),
+    ...functionProblems(one.functions, FUNCTIONS, 'SQLite'),
+  ]
+}
 
 function reportRepeats(names: readonly string[], report: (name: string) => void): void {
   const seen = new Set<string>()

@@ -19,8 +19,3 @@ export const off = (accepted: readonly string[], what: string) =>
     .transform(() => undefined)
     .optional()
     .describe(`${what} Not enforced by this version: only ${accepted.join(' or ')} is accepted.`)
-
-/** The engines of the policy language; only the first is built. */
-export const engine = z.enum(['sqlite', 'postgres']).superRefine((value, refinement) => {
-  if (value !== 'sqlite') refuse(refinement, 'sqlite')
-})

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { inspectPolicy, type UpkeepFinding } from '../../admin.ts'
 import { TollgateError } from '../../index.ts'
 import {
   assertBounds,
@@ -6,6 +7,8 @@ import {
   explainPolicy,
   loadPolicyFile,
   policyJsonSchema,
+  type PolicyCheck,
+  type PolicyProblem,
   type PolicySetting,
 } from '../../policy.ts'
 import { acting, withExample, type Invocation } from './command.ts'
@@ -18,7 +21,7 @@ const TOOLS_OPTION = [
   'ES module that exports the host tools the policy may grant',
 ] as const
 
-type CheckOptions = { strict?: boolean; tools?: string; schema?: boolean }
+type CheckOptions = { strict?: boolean; tools?: string; schema?: boolean; connect?: boolean }
 type ExplainOptions = { tools?: string; max: string[] }
 
 /** `tollgate check` and `tollgate explain`. */
@@ -36,6 +39,10 @@ const addCheck = (program: Command, invocation: Invocation): void => {
     .argument('[file]', 'policy, YAML or JSON')
     .option('--strict', 'count warnings as problems')
     .option(...TOOLS_OPTION)
+    .option(
+      '--connect',
+      'connect to the databases on servers, and tell where their roles can do more than the policy says',
+    )
     .option('--schema', 'print the JSON Schema of policies instead, for editors')
     .action(
       acting(invocation, (file: string | undefined, options: CheckOptions) =>
@@ -74,7 +81,7 @@ const settingOf = async (module: string | undefined): Promise<PolicySetting> =>
 
 const check = async (
   file: string | undefined,
-  { strict = false, tools, schema = false }: CheckOptions,
+  { strict = false, tools, schema = false, connect = false }: CheckOptions,
   { terminal }: Invocation,
 ): Promise<number> => {
   if (schema) {
@@ -84,17 +91,37 @@ const check = async (
   if (file === undefined) {
     throw new TollgateError('CONFIG_USAGE', 'Name the file of a policy.', { hint: 'tollgate check --help' })
   }
-  const found = await checkPolicy(
-    { path: file },
-    {
-      ...(await settingOf(tools)),
-      strict,
-      env: process.env,
-    },
-  )
+  const setting = await settingOf(tools)
+  const checked = await checkPolicy({ path: file }, { ...setting, strict, env: process.env })
+  const found = connect && checked.ok ? await withFindings(checked, file, setting, strict) : checked
   if (terminal.json) terminal.printJson({ file, ...found })
   else terminal.print(checkLines(file, found, terminal.out))
   return found.ok ? EXIT_DONE : EXIT_USAGE
+}
+
+/** What a look at the servers adds: what runs refuse is a problem, the rest a warning. */
+const withFindings = async (
+  checked: PolicyCheck,
+  file: string,
+  setting: PolicySetting,
+  strict: boolean,
+): Promise<PolicyCheck> => {
+  const findings = await inspectPolicy(await loadPolicyFile(file, setting), process.env)
+  const asProblem = ({ path, message }: UpkeepFinding): PolicyProblem => ({
+    code: 'CONFIG_DB_UNFIT',
+    path,
+    message,
+  })
+  const problems = findings.filter(({ isTolerated }) => strict || !isTolerated).map(asProblem)
+  const warnings = findings
+    .filter(({ isTolerated }) => isTolerated)
+    .map(({ path, message }) => ({ path, message }))
+  return {
+    ...checked,
+    ok: problems.length === 0,
+    problems: [...checked.problems, ...problems],
+    warnings: [...checked.warnings, ...warnings],
+  }
 }
 
 const explain = async (

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { addAuditCommand } from './audit-command.ts'
 import { addBenchCommand } from './bench-command.ts'
 import type { Invocation } from './command.ts'
+import { addDbCommand } from './db-command.ts'
 import { addDoctorCommand } from './doctor-command.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addRunCommand } from './run-command.ts'
@@ -77,5 +78,6 @@ export const createProgram = (terminal: Terminal): { program: Command; invocatio
   addAuditCommand(program, invocation)
   addDoctorCommand(program, invocation)
   addBenchCommand(program, invocation)
+  addDbCommand(program, invocation)
   return { program, invocation }
 }

@@ -50,7 +50,7 @@ describe('permissions.db', () => {
     expect([...policy.grants.keys()]).toEqual(['db'])
     expect(explainPolicy(policy).grants['db']).toEqual([
       'May open the SQLite database shop (./shop.db), and read nothing of it: no table is granted.',
-      'Statements on shop may use no SQL function; they write nothing. Each gives at most 1000 rows and 1024 KB, and is killed after 5 s.',
+      'Statements on shop may use no SQL function; they write nothing. Each gives at most 1000 rows and 1024 KB, and is stopped after 5 s.',
     ])
     expect(explainPolicy(policy).worstCase.run).toMatchObject({
       unattendedEffectsMax: 0,

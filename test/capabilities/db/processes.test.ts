@@ -4,9 +4,9 @@ import type { DbGrant } from '../../../src/capabilities/db/grant.ts'
 import type { CommitArguments, DbRequest } from '../../../src/capabilities/db/ops.ts'
 import { SqliteLine } from '../../../src/capabilities/db/sqlite-line.ts'
 import { definePolicy } from '../../../src/policy.ts'
-import type { ChildPort, ChildPower } from '../../../src/capabilities/capability.ts'
+import type { ChildPort } from '../../../src/capabilities/capability.ts'
 import { TollgateError } from '../../../src/errors/tollgate-error.ts'
-import { createChildPower } from '../../../src/run/child-power.ts'
+import { createDbPowers, type DbPowers } from '../../../src/run/db-powers.ts'
 import { encodeFrame, LAST } from '../../../src/capabilities/db/frames.ts'
 import { openGate } from '../../harness/gate.ts'
 import { askShop, openShop, shopPolicy, writePolicy } from './shops.ts'
@@ -29,8 +29,8 @@ const children = (): readonly string[] =>
     })
 
 /** A process that answers the questions it gets by these bytes, one after the other. */
-const liar = (...answers: readonly (Buffer | undefined)[]): ChildPower => ({
-  ...createChildPower(),
+const liar = (...answers: readonly (Buffer | undefined)[]): DbPowers => ({
+  ...createDbPowers(),
   start() {
     const left = [...answers]
     const port: ChildPort = {
@@ -64,7 +64,7 @@ it('a run has one process for a database, whatever it asks at once, and none whe
   await expect.poll(() => children()).toEqual([])
 })
 
-it.each<[string, ChildPower, string]>([
+it.each<[string, DbPowers, string]>([
   ['ends at once', liar(undefined), 'UPSTREAM_DB_UNAVAILABLE'],
   ['ends in the middle', liar(OPENED, undefined), 'UPSTREAM_DB_UNAVAILABLE'],
   ['answers no JSON', liar(OPENED, encodeFrame(`${LAST}no`)), 'UPSTREAM_PROTOCOL'],
@@ -105,8 +105,8 @@ it.each<[string, ChildPower, string]>([
 
 it('an engine that is missing is a coded error of the call', async () => {
   using shop = openShop()
-  const power: ChildPower = {
-    ...createChildPower(),
+  const power: DbPowers = {
+    ...createDbPowers(),
     start() {
       throw new TollgateError('INTERNAL_CHILD_START', 'There is none.', { notPerformed: true })
     },

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { ChildPort, ChildPower, Grant, Judgement } from '../../../src/capabilities/capability.ts'
-import { createChildPower } from '../../../src/run/child-power.ts'
+import type { ChildPort, Grant, Judgement } from '../../../src/capabilities/capability.ts'
+import { createDbPowers, type DbPowers } from '../../../src/run/db-powers.ts'
 
 /** Starts another entry than the real one, without any confinement. */
-const powerOf = (entry: string, before: readonly string[] = []): ChildPower => ({
-  ...createChildPower(),
+const powerOf = (entry: string, before: readonly string[] = []): DbPowers => ({
+  ...createDbPowers(),
   start() {
     const [command, ...args] = [...before, process.execPath, '--no-warnings', entry]
     const child = spawn(command, args, {
@@ -27,10 +27,10 @@ const powerOf = (entry: string, before: readonly string[] = []): ChildPower => (
 })
 
 /** A database process that only opens read-only: no authorizer, no views, no limits. */
-export const weakPower = (): ChildPower => powerOf(join(import.meta.dirname, 'weak-child.ts'))
+export const weakPower = (): DbPowers => powerOf(join(import.meta.dirname, 'weak-child.ts'))
 
 /** The same, and one process for whoever comes: nobody's end ends it. */
-export const pooledPower = (): ChildPower & { end(): void } => {
+export const pooledPower = (): DbPowers & { end(): void } => {
   const weak = weakPower()
   let shared: ChildPort | undefined
   return {
@@ -57,10 +57,10 @@ export const pooledPower = (): ChildPower & { end(): void } => {
 const ENTRY = join(import.meta.dirname, '../../../dist/children/db.mjs')
 
 /** The real process of a database, which may allocate whatever it likes. */
-export const boundlessPower = (): ChildPower => powerOf(ENTRY)
+export const boundlessPower = (): DbPowers => powerOf(ENTRY)
 
 /** The real process of a database, which can make no file larger than so many kilobytes. */
-export const smallDiskPower = (kilobytes: number): ChildPower => {
+export const smallDiskPower = (kilobytes: number): DbPowers => {
   const refusing = `trap '' XFSZ; exec prlimit --fsize=${kilobytes * 1024} "$@"`
   return powerOf(ENTRY, ['sh', '-c', refusing, 'sh'])
 }

@@ -6,7 +6,7 @@ import { checkout, tollgate } from '../../harness/command-line.ts'
 /** Names of the commands that a help text lists. */
 const commandsIn = (help: string): string[] => {
   const [, list = ''] = help.split('\nCommands:\n')
-  return [...(list.split('\n\n')[0] ?? '').matchAll(/^ {2}(\w+)/gm)]
+  return [...(list.split('\n\n')[0] ?? '').matchAll(/^ {2}([\w-]+)/gm)]
     .map(([, name = '']) => name)
     .filter((name) => name !== 'help')
 }

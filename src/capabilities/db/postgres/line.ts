@@ -1,0 +1,264 @@
+import { TollgateError } from '../../../errors/tollgate-error.ts'
+import type { Chunks, Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
+import { AnswerParts } from '../answer-parts.ts'
+import { readAnswer, readRows } from '../answer.ts'
+import type { DatabaseGrant } from '../database-grant.ts'
+import type { DatabaseLine } from '../database-line.ts'
+import { ANSWER_EXTRA_BYTES } from '../frames.ts'
+import type { DbRequest } from '../ops.ts'
+import { refusalError } from '../refusal-error.ts'
+import { bound } from './cells.ts'
+import type { Dial, PostgresConnection } from './connection.ts'
+import { connectionOf, START_MS_MAX, type Connect } from './connecting.ts'
+import { isTimeout, refusedAtOpening, refusedFor, tooLate } from './failure.ts'
+import type { Numbered } from './gate/parameters.ts'
+import type { openServer, OpenedServer } from './opened-server.ts'
+import type { StatementBounds } from '../wire.ts'
+import { RowParts } from './row-parts.ts'
+import { PRINCIPAL_SETTING } from './schema-name.ts'
+import type { ServerGrant } from './server-grant.ts'
+import { ServerWrites } from './server-writes.ts'
+
+const BATCH_ROWS = 500
+/** The protocol takes this many times the bytes that the rows take as JSON, at most; and a little for itself. */
+const WIRE_FACTOR = 4
+const WIRE_EXTRA_BYTES = 64 * 1024
+
+const SET = `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('${PRINCIPAL_SETTING}', $2, true)`
+
+/** What a line is made of; a test passes weaker parts. */
+export type PostgresParts = {
+  readonly dial: Dial
+  /** Loaded by the first statement: the parser is large. */
+  load(): Promise<LoadedParts>
+}
+
+/** The parts that are loaded. */
+export type LoadedParts = {
+  readonly connect: Connect
+  /** Judges who was let in. Throws Refused. */
+  open: typeof openServer
+  /** The statement as it is sent. Throws Refused. */
+  gate(asked: AskedStatement, server: OpenedServer, bounds: StatementBounds): Numbered
+  readonly begin: string
+  readonly beginWrite: string
+}
+
+/** What the gate judges. */
+export type AskedStatement = DbRequest & { readonly kind: 'query' | 'execute' }
+
+type Live = {
+  readonly connection: PostgresConnection
+  readonly server: OpenedServer
+  readonly parts: LoadedParts
+}
+type Begun = { readonly outcome: Outcome; readonly over: Promise<void> }
+
+/** A PostgreSQL database of one run: a connection of its own, never another run's. Statements queue. */
+export class PostgresLine implements DatabaseLine {
+  readonly #database: DatabaseGrant
+  readonly #server: ServerGrant
+  readonly #parts: PostgresParts
+  readonly #principal: string
+  readonly #secret: ResolvedSecret | undefined
+  #live: Live | undefined
+  #opening: PostgresConnection | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #isClosed = false
+  readonly #writes: ServerWrites
+
+  constructor(
+    database: DatabaseGrant,
+    server: ServerGrant,
+    parts: PostgresParts,
+    setting: Omit<DriverSetting, 'powers'>,
+  ) {
+    this.#database = database
+    this.#server = server
+    this.#parts = parts
+    this.#principal = setting.principal
+    this.#secret = setting.secrets.get(server.secret)
+    this.#writes = new ServerWrites(database, setting, () => this.#reconnect())
+  }
+
+  perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
+    const began = this.#last.then(() => this.#perform(request, bounds, signal))
+    // The next statement waits until this one is over on the server, not for whoever reads it.
+    this.#last = began.then(
+      ({ over }) => over,
+      () => undefined,
+    )
+    return began.then(({ outcome }) => outcome)
+  }
+
+  staged(): Commit | undefined {
+    const args = this.#writes.commitArguments
+    return args && { op: `db.${this.#database.name}.commit`, args }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#opening?.destroy()
+    await this.#writes.close()
+    this.#live?.connection.destroy()
+  }
+
+  async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
+    if (this.#isClosed || signal.aborted)
+      throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
+        notPerformed: true,
+      })
+    // Throws where writes of the run are lost.
+    const { isOpen } = this.#writes
+    const live = await this.#open(signal)
+    const held = { ...this.#database, rowsMax: bounds.rowsMax }
+    if (request.kind === 'commit')
+      return begunWith(await this.#writes.commit(request, { ...live, held, signal }))
+    if (request.kind === 'schema') {
+      const tables = live.server.tables.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
+      return begunWith(outcomeOf({ tables }, JSON.stringify(tables).length))
+    }
+    const sent = this.#tried(() => live.parts.gate(request, live.server, bounds))
+    live.connection.allow(WIRE_FACTOR * held.bytesMax + WIRE_EXTRA_BYTES)
+    if (request.kind === 'execute') {
+      const begin = (): Promise<void> => this.#begin(live.connection, live.parts.beginWrite)
+      return begunWith(await this.#writes.execute(request, { ...live, sent, begin, held, signal }))
+    }
+    const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
+    const over = this.#watched(
+      { live, parts, signal, held },
+      this.#run(live, held, sent, { first: request.first, parts, isOpen }),
+    )
+    return { outcome: await this.#answer(parts, bounds.rowsMax), over }
+  }
+
+  /** The first part of an answer, and how the rest is had. */
+  async #answer(parts: AnswerParts, rowsMax: number): Promise<Outcome> {
+    let rowsLeft = rowsMax
+    const next = async (): ReturnType<Chunks['next']> => {
+      const { text, isLast } = await parts.next()
+      const answer = readAnswer(text)
+      const value = readRows(answer.ok ? answer.fields : {}, rowsLeft)
+      rowsLeft -= value.rows.length
+      return {
+        value: isLast ? value : { ...value, more: true },
+        ingressBytes: Buffer.byteLength(text),
+        isLast,
+      }
+    }
+    const { value, ingressBytes, isLast } = await next()
+    const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
+    const chunks: Chunks = { next, close: () => undefined }
+    return { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
+  }
+
+  /** One statement that reads: in the transaction of what the run wrote, or in one of its own that is rolled back, come what may. */
+  async #run(
+    { connection, parts: { begin } }: Live,
+    { rowsMax, bytesMax }: DatabaseGrant,
+    sent: Numbered,
+    { first, parts, isOpen }: { first: boolean; parts: AnswerParts; isOpen: boolean },
+  ): Promise<void> {
+    const rows = new RowParts(parts, { rowsMax, bytesMax })
+    const wanted = (): number => (first ? 1 : Math.min(BATCH_ROWS, rowsMax - rows.count + 1))
+    const read = async (): Promise<void> => {
+      for await (const batch of connection.batches(sent.text, sent.values.map(bound), wanted)) {
+        rows.add(batch)
+        if (first) break
+      }
+    }
+    if (isOpen) {
+      await this.#writes.read(connection, read)
+      // Who has the last part may end the run, and that must not meet a statement which still runs.
+      return rows.finish()
+    }
+    try {
+      await this.#begin(connection, begin)
+      await read()
+      rows.finish()
+    } finally {
+      if (!connection.isOver) await connection.all('ROLLBACK').catch(() => connection.destroy())
+    }
+  }
+
+  /** The first statement takes the snapshot; after it no transaction that reads can be made one that writes. */
+  async #begin(connection: PostgresConnection, begin: string): Promise<void> {
+    await connection.all(begin)
+    await connection.all(SET, [String(this.#database.timeoutMs), this.#principal])
+  }
+
+  /** Waits for a statement; at its deadline, or when the signal fires, its connection is torn down and the server told to stop. */
+  async #watched(
+    {
+      live: { connection },
+      parts,
+      signal,
+      held,
+    }: { live: Live; parts: AnswerParts; signal: AbortSignal; held: DatabaseGrant },
+    run: Promise<void>,
+  ): Promise<void> {
+    const late = (): void => {
+      parts.fail(tooLate())
+      connection.destroy()
+    }
+    const timer = setTimeout(late, this.#database.timeoutMs)
+    signal.addEventListener('abort', late, { once: true })
+    try {
+      await run
+    } catch (error) {
+      parts.fail(isTimeout(error) ? tooLate() : refusalError(refusedFor(error), held))
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', late)
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<Live> {
+    if (this.#live?.connection.isOver === false) return this.#live
+    const parts = await this.#parts.load()
+    const connection = this.#tried(() => this.#connect(parts))
+    this.#opening = connection
+    const give = (): void => connection.destroy()
+    const timer = setTimeout(give, START_MS_MAX)
+    signal.addEventListener('abort', give, { once: true })
+    if (this.#isClosed || signal.aborted) give()
+    try {
+      await connection.open()
+      const server = await parts.open(connection, this.#database, this.#server)
+      this.#live = { connection, server, parts }
+      return this.#live
+    } catch (error) {
+      connection.destroy()
+      throw refusalError(refusedAtOpening(error), this.#database)
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', give)
+    }
+  }
+
+  /** Another connection, to ask what became of a commit. */
+  async #reconnect(): Promise<PostgresConnection> {
+    const connection = this.#connect(await this.#parts.load())
+    const timer = setTimeout(() => connection.destroy(), START_MS_MAX).unref()
+    // It is given back within that time, or not at all.
+    await connection.open().finally(() => clearTimeout(timer))
+    return connection
+  }
+
+  #connect({ connect }: LoadedParts): PostgresConnection {
+    const { dial } = this.#parts
+    return connectionOf(this.#database, { server: this.#server, secret: this.#secret, dial, connect })
+  }
+
+  #tried<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      throw refusalError(refusedFor(error), this.#database)
+    }
+  }
+}
+
+const begunWith = (outcome: Outcome): Begun => ({ outcome, over: Promise.resolve() })
+
+const outcomeOf = (value: unknown, ingressBytes: number): Outcome => ({ value, ingressBytes, egressBytes: 0 })

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { definePolicy } from '../../../../src/policy.ts'
+import { openFolder, tollgate } from '../../../harness/command-line.ts'
+import { hasPostgres, needPostgres, startPostgres, type PostgresServer } from '../../../harness/postgres.ts'
+import { serveShop } from './served-shops.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  if (hasPostgres) server = await startPostgres()
+})
+afterAll(() => server?.[Symbol.asyncDispose]())
+
+const CODE = `return await db.shop.query('select name, email from customers order by id')`
+
+it('setup-role prints SQL that makes a server fit, or runs it; check --connect says what is still too much', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const shop = await serveShop(server, { isSetUp: false })
+  using folder = openFolder({ 'policy.json': JSON.stringify(shop.policy) })
+  const env = { ...shop.options.powers?.env, OWNER_URL: server.url(shop.name) }
+  const call = (...args: string[]) => tollgate(args, { cwd: folder.path, env })
+
+  const before = await call('check', 'policy.json', '--connect')
+  expect(before.exit).toBe(2)
+  expect(before.stdout).toContain('setup-role')
+
+  const printed = await call('db', 'setup-role', '--policy', 'policy.json')
+  expect(printed.exit).toBe(0)
+  await shop.exec(printed.stdout)
+  const ran = await call('run', '--code', CODE, '--policy', 'policy.json', '--json')
+  expect(ran.stdout).toContain('"status": "done"')
+
+  await shop.exec(`GRANT SELECT ON secrets TO ${shop.role}`)
+  const wider = await call('check', 'policy.json', '--connect')
+  expect(wider.exit).toBe(2)
+  expect(wider.stdout).toContain('may SELECT public.secrets')
+  await shop.exec(`REVOKE SELECT ON secrets FROM ${shop.role}`)
+
+  const applied = await call(
+    'db',
+    'setup-role',
+    '--policy',
+    'policy.json',
+    '--database',
+    'shop',
+    '--apply',
+    '--url',
+    'env:OWNER_URL',
+  )
+  expect(applied).toMatchObject({ exit: 0 })
+  const after = await call('check', 'policy.json', '--connect', '--json')
+  expect(after.exit).toBe(0)
+  const { warnings } = JSON.parse(after.stdout) as { warnings: { message: string }[] }
+  expect(warnings.map(({ message }) => message)).toContain(
+    `the role ${shop.role} may call pg_catalog.set_config`,
+  )
+  expect(await call('check', 'policy.json', '--connect', '--strict')).toMatchObject({ exit: 2 })
+  expect(JSON.stringify([before, printed, wider, applied, after])).not.toMatch(/p-agent|p-admin/u)
+})
+
+it('setup-role refuses a filter that reads more than its row, and a url without --apply', async () => {
+  const entry = {
+    engine: 'postgres',
+    url: 'secret:shop_url',
+    role: 'agent',
+    read: { orders: { show: ['id'], where: '' } },
+  }
+  const policyOf = (where: string): string => {
+    const shop = { ...entry, read: { orders: { show: ['id'], where } } }
+    return JSON.stringify({ permissions: { db: { shop } }, secrets: { shop_url: { from: 'env:SHOP_URL' } } })
+  }
+  using folder = openFolder({
+    'table.json': policyOf('id in (select id from secrets)'),
+    'function.json': policyOf("pg_sleep(9)::text = 'x'"),
+    'two.json': policyOf('id = 1, 2'),
+    'good.json': policyOf("tenant = :principal and name <> 'x'"),
+  })
+  const call = (...args: string[]) => tollgate(['db', 'setup-role', ...args], { cwd: folder.path })
+  expect(await call('--policy', 'table.json')).toMatchObject({
+    exit: 2,
+    stderr: expect.stringContaining('CONFIG_DB_UNFIT') as unknown,
+  })
+  expect(await call('--policy', 'function.json')).toMatchObject({ exit: 2 })
+  expect(await call('--policy', 'good.json', '--url', 'env:X')).toMatchObject({ exit: 2 })
+  expect(await call('--policy', 'good.json', '--database', 'other')).toMatchObject({ exit: 2 })
+  const good = await call('--policy', 'good.json')
+  expect(good.stdout).toContain(
+    `(tenant =  pg_catalog.current_setting('tollgate.principal')  and name <> 'x')`,
+  )
+})
+
+it.each([
+  ['another form of url', { url: 'postgres://u:p@h/d' }, 'url'],
+  ['no url', { url: null }, 'url'],
+  ['a secret that is not declared', { url: 'secret:other' }, 'url'],
+  ['a secret that is a header', { url: 'secret:token' }, 'url'],
+  ['no role', { role: undefined }, 'role'],
+  ['a role of the engine', { role: 'pg_read_all_data' }, 'role'],
+  ['a file', { file: './x.db' }, 'file'],
+  ['a table of the engine', { read: { pg_class: '*' } }, 'read.pg_class'],
+  ['a function that the engine lacks', { functions: ['strftime'] }, 'functions[0]'],
+  ['a function that does more than compute', { functions: ['pg_read_file'] }, 'functions[0]'],
+  ['a name that the engine would cut', { read: { ['a'.repeat(64)]: '*' } }, `read.${'a'.repeat(64)}`],
+])('a policy with %s is refused', (_, entry, path) => {
+  const shop = { engine: 'postgres', url: 'secret:url', role: 'agent', ...entry }
+  const secrets = { url: { from: 'env:X' }, token: { from: 'env:Y', bearer: {} } }
+  expect(() => definePolicy({ permissions: { db: { shop } }, secrets })).toThrow(
+    `permissions.db.shop.${path}`,
+  )
+})

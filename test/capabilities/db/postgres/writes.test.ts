@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TollgateOptions } from '../../../../src/index.ts'
+import { openGate } from '../../../harness/gate.ts'
+import { hasPostgres, needPostgres, startPostgres, type PostgresServer } from '../../../harness/postgres.ts'
+import { openGateOf, withGrant } from '../../../run/gates.ts'
+import { WRITE, writeShop } from '../shops.ts'
+import { withoutJudging } from '../weak-power.ts'
+import { serveShop } from './served-shops.ts'
+import { noFitness, noGate, withParts } from './weak-parts.ts'
+import { GRANTED_WRITES, NOTES, REFUSED_WRITES } from './write-statements.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  if (hasPostgres) server = await startPostgres()
+})
+afterAll(() => server?.[Symbol.asyncDispose]())
+
+const serveWritable = (entry: object = {}, extra = '') =>
+  serveShop(server, { entry: { ...WRITE, ...entry }, extra: NOTES + extra, isWritable: true })
+
+const approving = (options: TollgateOptions): TollgateOptions => ({ ...options, approve: () => true })
+
+const ROWS = `SELECT (SELECT json_agg(o ORDER BY id) FROM orders o)::text, (SELECT json_agg(c ORDER BY id) FROM customers c)::text,
+  (SELECT json_agg(n ORDER BY id) FROM notes n)::text, (SELECT json_agg(s) FROM secrets s)::text`
+
+describe('statements that write', () => {
+  it('are refused by code and gate where they are not granted, and change no row', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveWritable()
+    await using gate = await openGate(approving(shop.options))
+    const before = await shop.exec(ROWS)
+    const statements = REFUSED_WRITES.map(([sql]) => sql)
+    const { verdicts, result } = await writeShop(gate, shop.policy, statements)
+    expect(REFUSED_WRITES.map(([sql], at) => [sql, verdicts[at]])).toEqual(REFUSED_WRITES)
+    expect(result).toMatchObject({ status: 'done' })
+    expect(await shop.exec(ROWS)).toEqual(before)
+  })
+
+  it('do what they say where they are granted, and the server has it when the run is done', async ({
+    skip,
+  }) => {
+    needPostgres(skip)
+    const shop = await serveWritable()
+    await using gate = await openGate(approving(shop.options))
+    const { verdicts, texts, result } = await writeShop(
+      gate,
+      shop.policy,
+      GRANTED_WRITES.map(([sql]) => sql),
+    )
+    expect(texts).toEqual([])
+    expect(GRANTED_WRITES.map(([sql], at) => [sql, verdicts[at]])).toEqual(
+      GRANTED_WRITES.map(([sql, written]) => [sql, [written]]),
+    )
+    expect(result).toMatchObject({ status: 'done' })
+    expect(await shop.exec('select id, hidden from notes order by id')).toContainEqual([1, 'h1'])
+    expect(await shop.exec("select id, ssn from customers where tenant = 'beta'")).toEqual([[2, 'ssn-bob']])
+    const marker = `select run_id, entry, part from ${await schemaOf(shop)}._tollgate_commits`
+    expect(await shop.exec(marker)).toEqual([[result.runId, 'shop', 1]])
+  })
+
+  it('are refused by the role alone, where nobody reads them', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveWritable()
+    const weak = shop.weakened(withParts(noGate))
+    await using gate = await openGateOf(approving(weak), withGrant('db', withoutJudging))
+    const before = await shop.exec(ROWS)
+    // That no guest sets the principal, and none leaves a mark, is the gate's to see to.
+    const harmful = REFUSED_WRITES.map(([sql]) => sql).filter(
+      (sql) =>
+        /secrets|hidden|ssn|email|beta|cells|pg_|public|tenant/u.test(sql) && !/^set|on conflict/u.test(sql),
+    )
+    const { verdicts } = await writeShop(gate, shop.policy, [...harmful, 'delete from notes'])
+    const passed = [...harmful, 'delete from notes'].filter((_, at) => typeof verdicts[at] !== 'string')
+    expect(passed).toEqual([])
+    expect(await shop.exec(ROWS)).toEqual(before)
+  })
+
+  it('would change anything as a role that may, were the gate not there', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveWritable()
+    await shop.exec(`ALTER ROLE ${shop.role} SUPERUSER`)
+    const weak = shop.weakened(withParts({ ...noGate, ...noFitness }))
+    await using gate = await openGateOf(approving(weak), withGrant('db', withoutJudging))
+    await writeShop(gate, shop.policy, ["update public.notes set hidden = 'x'", 'delete from public.secrets'])
+    expect(
+      await shop.exec(
+        "select (select count(*)::int from secrets), (select count(*)::int from notes where hidden = 'x')",
+      ),
+    ).toEqual([[0, 2]])
+  })
+
+  it('meet no row that a filter hides, not even in a condition that fails on it', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveWritable()
+    await using gate = await openGate(approving(shop.options))
+    const leak = "1 / (case when name = 'bob' then 0 else 1 end) > 0"
+    const { verdicts } = await writeShop(gate, shop.policy, [
+      `update customers set name = 'x' where ${leak}`,
+      `delete from customers where ${leak} returning name`,
+    ])
+    expect(verdicts).toEqual([[{ changes: 2 }], [{ changes: 2, rows: [{ name: 'x' }, { name: 'x' }] }]])
+    expect(await shop.exec('select name from customers')).toEqual([['bob']])
+  })
+})
+
+const schemaOf = async (shop: Awaited<ReturnType<typeof serveWritable>>): Promise<string> =>
+  String((await shop.exec("select nspname from pg_namespace where nspname like 'tollgate%'"))[0]?.[0])
+
+describe('a table whose writes would set off what is not granted is not opened', () => {
+  it.each([
+    [
+      'a trigger',
+      'CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION f()',
+    ],
+    ['a rule', 'CREATE RULE r AS ON INSERT TO notes DO ALSO DELETE FROM secrets'],
+    [
+      'a cascade',
+      'CREATE TABLE lines (id integer PRIMARY KEY, order_id integer REFERENCES orders ON DELETE CASCADE)',
+    ],
+    [
+      'a key set to NULL',
+      'CREATE TABLE lines (id integer PRIMARY KEY, order_id integer REFERENCES orders ON UPDATE SET NULL)',
+    ],
+    [
+      'a reference to filtered rows',
+      'ALTER TABLE notes ADD FOREIGN KEY (stars) REFERENCES customers NOT VALID',
+    ],
+    [
+      'a reference to a hidden table',
+      'CREATE TABLE hidden_keys (id integer PRIMARY KEY); ALTER TABLE notes ADD FOREIGN KEY (stars) REFERENCES hidden_keys NOT VALID',
+    ],
+    ['heirs', 'CREATE TABLE heirs () INHERITS (notes)'],
+  ])('%s', async (_, extra) => {
+    if (!hasPostgres) return
+    const shop = await serveWritable({}, extra)
+    await using gate = await openGate(approving(shop.options))
+    const { verdicts } = await writeShop(gate, shop.policy, ["insert into notes (text) values ('x')"])
+    expect(verdicts).toEqual(['CONFIG_DB_UNFIT at perform'])
+  })
+
+  it.each([
+    ['more verbs', 'GRANT DELETE ON SCHEMA.notes TO ROLE'],
+    ['the table itself', 'GRANT UPDATE ON public.notes TO ROLE'],
+    ['the marks of commits', 'GRANT SELECT ON SCHEMA._tollgate_commits TO ROLE'],
+    ['a counter of its own', 'GRANT UPDATE ON SEQUENCE order_ids TO ROLE'],
+    ['a view without its check', 'ALTER VIEW SCHEMA.customers RESET (check_option)'],
+  ])('nor by a role with %s', async (_, sql) => {
+    if (!hasPostgres) return
+    const shop = await serveWritable()
+    await shop.exec(sql.replace('ROLE', shop.role).replace('SCHEMA', await schemaOf(shop)))
+    await using gate = await openGate(approving(shop.options))
+    const { verdicts } = await writeShop(gate, shop.policy, ["insert into notes (text) values ('x')"])
+    expect(verdicts).toEqual(['CONFIG_DB_UNFIT at perform'])
+  })
+})
