@@ -99,8 +99,8 @@ export class Children {
   async start(order: Order): Promise<ChildEnding> {
     const memoryMb = this.#memory.take(order.limits.max_memory_mb, order.maxChildren)
     try {
-      const prepared = this.#prepare(order, memoryMb)
       this.hasSome = true
+      const prepared = await this.#prepare(order, memoryMb)
       const result = await this.#run.start(prepared, this.#originOf(order))
       return endingOf(result)
     } finally {
@@ -124,10 +124,10 @@ export class Children {
     this.isSpoilt ||= child.isSpoilt || (!isDone && usage.hasEffects && canStage(prepared.policy))
   }
 
-  #prepare(order: Order, memoryMb: number): PreparedRun {
+  async #prepare(order: Order, memoryMb: number): Promise<PreparedRun> {
     const { prepared, setting } = this.#run
     const policy = this.#policyFor(order, memoryMb)
-    const program = makeProgram({ source: order.code, isScript: false }, setting.capabilityNames)
+    const program = await makeProgram({ source: order.code, isScript: false }, setting.capabilityNames)
     const inputJson = writeInput(order.input)
     const request = { tool: program.digest, policy: policy.digest, input: sha256(inputJson) }
     return {
