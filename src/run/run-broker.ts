@@ -28,6 +28,7 @@ export type BrokerParts = {
   /** From 1; a run that lost its cage to a neighbour has a second. */
   readonly attempt: number
   readonly backlog: BrokerRun['backlog']
+  readonly staged: BrokerRun['staged']
   waitForHuman: BrokerRun['waitForHuman']
   end: BrokerRun['end']
 }
@@ -62,7 +63,7 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
       redactor,
     }),
     standing: new Map(),
-    staged: new Map(),
+    staged: parts.staged,
     streams: new Streams(),
     recording: undefined,
     slots: new Semaphore(policy.limits.maxConcurrentCalls),

@@ -243,6 +243,8 @@ export class Run {
       reports: this.#reports,
       attempt: this.#attempts,
       backlog: this.#inFlight.backlog,
+      // What a child stages is part of what its parent stages: a key that was used there is known here.
+      staged: this.#origin?.parent.staged() ?? new Map(),
       waitForHuman: (work) => this.#waitForHuman(work),
       end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
     }
