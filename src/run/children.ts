@@ -43,7 +43,10 @@ export type ParentRun = {
 
 /** What a child run is made with, beside what every run is. */
 export type Origin = {
-  readonly parent: Pick<ParentRun, 'runId' | 'task' | 'drivers' | 'logs' | 'staged' | 'waitForHuman' | 'reportCosts'> & {
+  readonly parent: Pick<
+    ParentRun,
+    'runId' | 'task' | 'drivers' | 'logs' | 'staged' | 'waitForHuman' | 'reportCosts'
+  > & {
     readonly children: Children
   }
   /** The call of the parent that it belongs to. */
