@@ -32,7 +32,7 @@ export function compileCaveats(
   at: string,
   given: unknown,
 ): Attenuation {
-  const known = { ...OF_ALL, ...own }
+  const known = { ...own, ...OF_ALL, ...own }
   const parsed = z.strictObject(known).safeParse(given)
   if (!parsed.success) throw refusal(at, parsed.error, Object.keys(known))
   const { mode, calls, ...rest } = parsed.data

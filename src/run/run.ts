@@ -243,8 +243,7 @@ export class Run {
       reports: this.#reports,
       attempt: this.#attempts,
       backlog: this.#inFlight.backlog,
-      // What a child stages is part of what its parent stages: a key that was used there is known here.
-      staged: this.#origin?.parent.staged() ?? new Map(),
+      stagedAbove: this.#origin?.parent.staged(),
       waitForHuman: (work) => this.#waitForHuman(work),
       end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
     }
