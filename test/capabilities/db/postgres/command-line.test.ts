@@ -59,6 +59,25 @@ it('setup-role prints SQL that makes a server fit, or runs it; check --connect s
   expect(JSON.stringify([before, printed, wider, applied, after])).not.toMatch(/p-agent|p-admin/u)
 })
 
+it('check --connect says what writes would set off', async ({ skip }) => {
+  needPostgres(skip)
+  const entry = { read: { orders: '*' }, write: { orders: ['insert', 'delete'] } }
+  const extra =
+    'CREATE TABLE lines (id integer PRIMARY KEY, order_id integer REFERENCES orders ON DELETE CASCADE)'
+  const shop = await serveShop(server, { entry, extra, isWritable: true })
+  using folder = openFolder({ 'policy.json': JSON.stringify(shop.policy) })
+  const check = () =>
+    tollgate(['check', 'policy.json', '--connect'], {
+      cwd: folder.path,
+      env: { ...shop.options.powers?.env },
+    })
+  const told = await check()
+  expect(told.exit).toBe(2)
+  expect(told.stdout).toContain('by which lines would be written')
+  await shop.exec('DROP TABLE lines')
+  expect(await check()).toMatchObject({ exit: 0 })
+})
+
 it('setup-role refuses a filter that reads more than its row, and a url without --apply', async () => {
   const entry = {
     engine: 'postgres',
