@@ -1,5 +1,5 @@
 import { bytesOf, decodeUtf8, encodeUtf8 } from '../kernel/encoding.ts'
-import { JSONParse } from '../kernel/primordials.ts'
+import { JSONParse, StringPrototypeCharCodeAt, StringPrototypeSlice } from '../kernel/primordials.ts'
 import { Blob, blobBytes, joinBytes, streamOf } from './blob.ts'
 import { decodeForm, encodeForm, FormData } from './form-data.ts'
 import { ReadableStream } from './streams.ts'
@@ -79,13 +79,11 @@ export class Body {
   }
 
   async text(): Promise<string> {
-    const whole = await takeBody(this)
-    return typeof whole === 'string' ? whole : decodeUtf8(whole)
+    return Body.#textOf(await takeBody(this))
   }
 
   async json(): Promise<unknown> {
-    const whole = await takeBody(this)
-    return JSONParse(typeof whole === 'string' ? whole : decodeUtf8(whole)) as unknown
+    return JSONParse(Body.#textOf(await takeBody(this))) as unknown
   }
 
   async bytes(): Promise<Uint8Array> {
@@ -105,6 +103,12 @@ export class Body {
     const readPairs = (text: string): Iterable<readonly [string, string]> =>
       new URLSearchParams(text) as unknown as Iterable<readonly [string, string]>
     return decodeForm(whole, Body.#typeOf(this), readPairs)
+  }
+
+  /** UTF-8 is read without its mark (Encoding, section 6); many servers put one before their JSON. */
+  static #textOf(whole: string | Uint8Array): string {
+    if (typeof whole !== 'string') return decodeUtf8(whole)
+    return StringPrototypeCharCodeAt(whole, 0) === 0xfeff ? StringPrototypeSlice(whole, 1) : whole
   }
 
   static #copy(whole: string | Uint8Array): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 import { ReflectApply, ReflectGetOwnPropertyDescriptor } from '../kernel/primordials.ts'
 import { Body, forkBody, payloadOf } from './body.ts'
-import { AbortSignal } from './events.ts'
+import { AbortController, AbortSignal } from './events.ts'
 import { Headers, wireHeaders } from './headers.ts'
 import { URL } from './url.ts'
 
@@ -44,6 +44,7 @@ type Facts = {
 /** A request that is to be sent (Fetch, section 5.3). Mode, credentials, cache and referrer mean nothing here. */
 export class Request extends Body {
   readonly #facts: Facts
+  #never: AbortSignal | undefined
 
   constructor(input: unknown, init: Init = {}) {
     const from = input instanceof Request ? input : undefined
@@ -84,8 +85,9 @@ export class Request extends Body {
     return this.#facts.headers
   }
 
-  get signal(): AbortSignal | undefined {
-    return this.#facts.signal
+  /** One that never ends, where none was given. */
+  get signal(): AbortSignal {
+    return this.#facts.signal ?? (this.#never ??= new AbortController().signal)
   }
 
   clone(): Request {

@@ -39,8 +39,8 @@ function placeOf({ sources, positions }: Place, line: number, column: number): s
 
 const PLACE = new RegExp(`\\b${TOOL_FILE.replace('.', '\\.')}:(\\d+):(\\d+)`, 'g')
 const FRAME = /^\s+at /
-/** Names of the functions around modules are filled up. */
-const FILLED = / {2,}\(/
+/** Names of the functions around modules are filled up. Looked for from the first space on only: a guest may write many. */
+const FILLED = /(?<! ) {2,}\(/
 
 /** Reads a table of positions. Frames of a stack that are of no source, the bundler's own, are left out. */
 export const createLocator =

@@ -1,7 +1,7 @@
 /** What is asked of the process that bundles: one question on its standard input, one answer on its standard output. */
 
 export type BundleQuestion = {
-  /** Absolute path of the tool. */
+  /** Real path of the tool, as of when it was read. */
   readonly file: string
   /** Its text as it was read, made a module. */
   readonly text: string

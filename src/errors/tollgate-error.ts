@@ -33,6 +33,8 @@ export type ErrorFacts = {
   notPerformed?: boolean
   /** Bytes chosen by the guest that had left, or may have, when the work failed. */
   egressBytes?: number
+  /** What had happened all the same when the work failed, for the record. */
+  happened?: Readonly<Record<string, string | number | boolean>>
   cause?: unknown
 }
 

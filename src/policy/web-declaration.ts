@@ -76,7 +76,7 @@ type GuestRequestInit = {
 declare class GuestRequest extends GuestBody {
   constructor(input: string | URL | Request, init?: RequestInit)
   readonly method: string; readonly url: string; readonly redirect: string; readonly headers: Headers
-  readonly signal: AbortSignal | undefined; clone(): Request
+  readonly signal: AbortSignal; clone(): Request
 }
 declare class GuestResponse extends GuestBody {
   constructor(body?: BodySource, init?: { status?: number; statusText?: string; headers?: HeaderSource })

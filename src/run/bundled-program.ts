@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
 import { createLocator } from '../bundler/positions.ts'
 import type { BundleParts } from '../bundler/wire.ts'
@@ -38,7 +37,7 @@ export async function readyProgram(
   const program = makeProgram(tool, capabilities)
   if (!('entry' in program)) return program
   const { digest, entry } = program
-  const question = { file: resolve(tool.file ?? ''), text: entry, isScript: tool.isScript }
+  const question = { file: tool.file ?? '', text: entry, isScript: tool.isScript }
   try {
     const answer = await bundler.bundle(question, signal)
     if (!('fault' in answer)) return bundled(answer)

@@ -20,8 +20,21 @@ export interface Bundler {
 }
 
 const ENVIRONMENT = { TZ: 'UTC', LANG: 'C' }
-/** No new rights, no life after the host's, no core dump, no endless computing. */
-const CONFINED = ['--no-new-privs', '--pdeathsig', 'KILL', 'prlimit', '--core=0', '--cpu=60'] as const
+/**
+ * Memory that each of the two programs may write to: a byte of source may take some hundred of it, a manifest is as long as its file,
+ * and a link may lead to one without end.
+ */
+const DATA_BYTES_MAX = 1536 * 1024 * 1024
+/** No new rights, no life after the host's, no core dump, no endless computing, no endless memory. */
+const CONFINED = [
+  '--no-new-privs',
+  '--pdeathsig',
+  'KILL',
+  'prlimit',
+  '--core=0',
+  '--cpu=60',
+  `--data=${DATA_BYTES_MAX}`,
+] as const
 const HEAP_MB = 1024
 const BUNDLE_MS_MAX = 30_000
 /** Bundlers at once; more wait. */
@@ -82,6 +95,8 @@ async function ask(
   signal: AbortSignal,
   { entry, msMax }: Required<BundlerOptions>,
 ): Promise<BundleParts | BundleFault> {
+  // A signal that has fired fires no more, and nothing else would end the process.
+  signal.throwIfAborted()
   const late = AbortSignal.timeout(msMax)
   const ends = AbortSignal.any([signal, late])
   const child = startProcess(entry)

@@ -9,9 +9,16 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 
 /** What the process of a capability is told of the machine: nothing but time zone and language. */
 const ENVIRONMENT = { TZ: 'UTC', LANG: 'C' }
-/** No new rights, no life after the host's, no core dump. */
-const CONFINED = ['--no-new-privs', '--pdeathsig', 'KILL', 'prlimit', '--core=0', '--nofile=64'] as const
 const HEAP_MB = 256
+/**
+ * What a process may allocate, whether it uses it or not: Node takes half of it to begin with. The SQLite of Node keeps no count of its
+ * memory, so `PRAGMA hard_heap_limit` bounds nothing.
+ */
+const DATA_BYTES = 1024 * 1024 * 1024
+/** No new rights, no life after the host's, no core dump. */
+const CONFINED = `--no-new-privs --pdeathsig KILL prlimit --core=0 --nofile=64 --data=${DATA_BYTES}`.split(
+  ' ',
+)
 
 /** Starts the bundled entries of capabilities; each gets one pipe, and nothing else of the host. */
 export const createChildPower = (): ChildPower =>

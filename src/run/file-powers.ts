@@ -14,6 +14,7 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
+  statSync,
   unlinkSync,
   write,
   type Stats,
@@ -31,14 +32,30 @@ const syncDescriptor = promisify(fsync)
 /** A name in a folder that is open: Linux looks it up there, whatever the path of the folder is by now. */
 const beneath = (at: number, name: string): string => `/proc/self/fd/${at}/${name}`
 
-const factsOf = (stats: Stats): FileFacts => ({
-  kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other',
+/** Which folder of the host is nobody's: the one that its state is in. */
+type IsClosed = (stats: Stats) => boolean
+
+const isClosedFor = (stateFolder: string | undefined): IsClosed => {
+  const state = stateFolder === undefined ? undefined : statSync(stateFolder)
+  return ({ dev, ino }) => state !== undefined && dev === state.dev && ino === state.ino
+}
+
+const factsOf = (stats: Stats, isClosed: IsClosed): FileFacts => ({
+  kind: stats.isFile() ? 'file' : stats.isDirectory() && !isClosed(stats) ? 'folder' : 'other',
   sizeBytes: stats.size,
   modifiedMs: Math.floor(stats.mtimeMs),
   links: stats.nlink,
   device: stats.dev,
   inode: stats.ino,
 })
+
+/** Opens a folder. Throws as for a link where it is closed. */
+function openedFolder(path: string, flags: number, isClosed: IsClosed): number {
+  const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | flags)
+  if (!isClosed(fstatSync(descriptor))) return descriptor
+  closeSync(descriptor)
+  throw Object.assign(new Error('the state of the host is there'), { code: 'ELOOP' })
+}
 
 async function readBytes(descriptor: number, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
@@ -69,16 +86,16 @@ async function* namesIn(at: number): AsyncGenerator<string> {
   for await (const { name } of folder) yield name
 }
 
-/** The files of the host, one name at a time beneath open folders. */
-export const createFilePowers = () =>
-  Object.freeze({
+/** The files of the host, one name at a time beneath open folders; `stateFolder` is none of them, wherever it lies. */
+export const createFilePowers = (stateFolder?: string) => {
+  const isClosed = isClosedFor(stateFolder)
+  return Object.freeze({
     openRoot(path: string): number {
       if (!existsSync('/proc/self/fd'))
         throw Object.assign(new Error('no /proc/self/fd on this system'), { code: 'ENOSYS' })
-      return openSync(path, O_RDONLY | O_DIRECTORY)
+      return openedFolder(path, 0, isClosed)
     },
-    openFolder: (at: number, name: string): number =>
-      openSync(beneath(at, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+    openFolder: (at: number, name: string): number => openedFolder(beneath(at, name), O_NOFOLLOW, isClosed),
     openFile: (at: number, name: string): number =>
       openSync(beneath(at, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
     createFile(at: number, name: string): number {
@@ -86,8 +103,8 @@ export const createFilePowers = () =>
       fchmodSync(descriptor, 0o600)
       return descriptor
     },
-    factsOf: (descriptor: number): FileFacts => factsOf(fstatSync(descriptor)),
-    factsAt: (at: number, name: string): FileFacts => factsOf(lstatSync(beneath(at, name))),
+    factsOf: (descriptor: number): FileFacts => factsOf(fstatSync(descriptor), isClosed),
+    factsAt: (at: number, name: string): FileFacts => factsOf(lstatSync(beneath(at, name)), isClosed),
     read: readBytes,
     write: writeBytes,
     names: namesIn,
@@ -107,6 +124,7 @@ export const createFilePowers = () =>
     placeOf: (at: number): string => readlinkSync(`/proc/self/fd/${at}`),
     randomName: (): string => randomBytes(16).toString('hex'),
   })
+}
 
 /** See {@link createFilePowers}. */
 export type FilePowers = ReturnType<typeof createFilePowers>

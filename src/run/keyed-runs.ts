@@ -27,11 +27,14 @@ export class KeyedRuns {
   }
 
   #join(prepared: PreparedRun, run: Run): RunResult | Promise<RunResult> {
-    const { principal, idempotencyKey: key, requestDigest, signal } = prepared
+    const { principal, idempotencyKey: key, requestDigest, signal, program } = prepared
     if (key === undefined) {
       run.begin()
       return run.execute()
     }
+    // A tool that was not made, through no fault of its own, is not yet the request that the key stands for: it can be tried again.
+    if (signal?.aborted === true) return run.cancelled()
+    if ('fault' in program && program.fault.code === 'INTERNAL_CHILD_START') throw program.fault
     const scope = JSON.stringify([principal, key])
     const earlier = this.#store.byKey(principal, key)
     // The store decides who of two processes has the key.

@@ -39,10 +39,15 @@ const RUNS_MAX_DEFAULT = 64
 /** A policy may allow one run 4 GB: less would refuse it for ever. */
 const halfOfMemoryMb = (): number => Math.max(4096, Math.floor(totalmem() / 2 ** 21))
 
-const createPowers = (tier: Tier, store: Store, given: Partial<Powers> = {}): Powers => ({
+const createPowers = (
+  tier: Tier,
+  store: Store,
+  stateFolder: string | undefined,
+  given: Partial<Powers> = {},
+): Powers => ({
   http: given.http ?? createHttpPowers(),
   db: given.db ?? createDbPowers(),
-  filesystem: { commits: store.fileCommits, ...(given.filesystem ?? createFilePowers()) },
+  filesystem: { commits: store.fileCommits, ...(given.filesystem ?? createFilePowers(stateFolder)) },
   kv: given.kv ?? store.kv,
   bundler: given.bundler ?? createBundler(),
   launchCage: given.launchCage ?? ((isStrict) => launchCage({ tier, isStrict })),
@@ -92,7 +97,7 @@ export function openParts(options: TollgateOptions): TollgateParts {
   const tier = bestTier(options.minTier)
   const sink = openSink(auditLog)
   const store = openStore(state, sink)
-  const powers = createPowers(tier, store, options.powers)
+  const powers = createPowers(tier, store, state === ':memory:' ? undefined : state, options.powers)
   const onKept = (rows: readonly EventRow[]): void => {
     for (const { record, hash } of rows) sink?.write(record, hash)
   }

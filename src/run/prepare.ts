@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { open, readlink } from 'node:fs/promises'
+import { extname, isAbsolute } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import * as z from 'zod'
-import { INPUT_BYTES_MAX, JSON_DEPTH_MAX } from '../../runtime/abi/crossing.ts'
+import { INPUT_BYTES_MAX, JSON_DEPTH_MAX, PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
 import { REUSES, type Reuse } from '../../runtime/abi/frames.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
 import { assertJson, canonicalJson, isShallow } from '../canonical/canonical-json.ts'
@@ -87,7 +88,12 @@ async function readTool({ code, file }: RunOptions): Promise<ToolSource> {
   if (file === undefined) return { source: code ?? '', isScript: false }
   try {
     const isScript = ['.js', '.mjs'].includes(extname(file))
-    return { source: await readFile(file, 'utf8'), isScript, file }
+    await using opened = await open(file)
+    // One byte more than a tool may have is enough to refuse it, and a device has no end.
+    const bytes = await buffer(opened.createReadStream({ end: PROGRAM_BYTES_MAX, autoClose: false }))
+    // Where the text itself stands, since what lies beside it is the tool's: by now a link may lead elsewhere. A pipe stands nowhere.
+    const place = await readlink(`/proc/self/fd/${opened.fd}`)
+    return { source: bytes.toString('utf8'), isScript, file: isAbsolute(place) ? place : undefined }
   } catch (cause) {
     throw new TollgateError(
       'CONFIG_FILE_UNREADABLE',

@@ -6,7 +6,7 @@ import type { Locate } from '../bundler/positions.ts'
 import { digestOf } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 
-/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, if it is a file. */
+/** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, by its real path, if it is a file. */
 export type ToolSource = {
   readonly source: string
   readonly isScript: boolean
@@ -107,19 +107,19 @@ function importFault(name: string): TollgateError {
   )
 }
 
-function make(
-  { source, isScript, file }: ToolSource,
-  digest: string,
-  capabilities: readonly string[],
-): Program | Unbundled {
+/** The same text without and with types can be two programs: `f<x>(y)` compares in the one and calls in the other. */
+const digestOfTyped = (source: string): string => digestOf(`typescript\n${source}`)
+
+function make({ source, isScript, file }: ToolSource, capabilities: readonly string[]): Program | Unbundled {
   const { isModule, mayImport } = look(source)
   const text = isModule ? source : asModule(source, capabilities)
   let module = text
   try {
     if (!isScript) module = strip(text)
   } catch (error) {
-    return { digest, fault: syntaxFault(error) }
+    return { digest: digestOfTyped(source), fault: syntaxFault(error) }
   }
+  const digest = module === text ? digestOf(source) : digestOfTyped(source)
   // Types are imported in the text, and gone with it.
   const imports = mayImport ? importsOf(module) : []
   if (file !== undefined) return imports.length > 0 ? { digest, entry: text } : { digest, module }
@@ -145,7 +145,7 @@ export function makeProgram(tool: ToolSource, capabilities: readonly string[]): 
   if (Buffer.byteLength(source) > PROGRAM_BYTES_MAX) {
     throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
   }
-  const program = make(tool, digestOf(source), capabilities)
+  const program = make(tool, capabilities)
   made.delete(source)
   made.set(source, { program, isScript, isFile, capabilities })
   const [oldest] = made.keys()

@@ -155,13 +155,24 @@ function seenAs({ value, signer }: ResolvedSecret): string | undefined {
   return token !== undefined && token.length >= SECRET_SIZE_MIN ? token : undefined
 }
 
-/** What a server may see of all secrets: each value, and what is made of it. */
-function seenOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
-  return [...secrets.values()].flatMap((secret) =>
-    [secret.value, seenAs(secret)].flatMap((value) =>
-      value === undefined ? [] : { name: secret.name, value },
+/** Names of the secrets that prove a client, which are form-encoded before they are sent (RFC 6749, section 2.3.1). */
+const clientSecrets = (secrets: ReadonlyMap<string, ResolvedSecret>): ReadonlySet<string | undefined> =>
+  new Set(
+    [...secrets.values()].map(({ signer }) =>
+      signer.kind === 'oauth_refresh' ? signer.clientSecret : undefined,
     ),
   )
+
+/** What a server may see of all secrets: each value, and what is made of it. */
+function seenOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redaction[] {
+  const ofClients = clientSecrets(secrets)
+  return [...secrets.values()].flatMap((secret) => {
+    const { name, value } = secret
+    const encoded = ofClients.has(name) ? new URLSearchParams([['', value]]).toString().slice(1) : undefined
+    return [value, seenAs(secret), encoded].flatMap((seen) =>
+      seen === undefined ? [] : { name, value: seen },
+    )
+  })
 }
 
 /**
@@ -170,7 +181,10 @@ function seenOf(secrets: ReadonlyMap<string, ResolvedSecret>): readonly Redactio
  */
 export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): () => readonly Redaction[] {
   const fixed = seenOf(secrets)
-  const renewable = [...secrets.values()].flatMap(({ name, tokens }) => (tokens ? [{ name, tokens }] : []))
+  // Whoever holds the tokens forgets them at last; a run remembers each that was known while it went on.
+  const renewable = [...secrets.values()].flatMap(({ name, tokens }) =>
+    tokens ? [{ name, tokens, met: new Set<string>() }] : [],
+  )
   if (renewable.length === 0) return () => fixed
   let seen: readonly (readonly string[])[] = []
   let all = fixed
@@ -180,7 +194,10 @@ export function redactionsOf(secrets: ReadonlyMap<string, ResolvedSecret>): () =
       seen = known
       all = [
         ...fixed,
-        ...renewable.flatMap(({ name, tokens }) => tokens.known.map((value) => ({ name, value }))),
+        ...renewable.flatMap(({ name, tokens, met }) => {
+          for (const value of tokens.known) met.add(value)
+          return [...met].map((value) => ({ name, value }))
+        }),
       ]
     }
     return all

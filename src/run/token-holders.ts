@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { HeldToken, RenewedTokens, SecretSigner, TokenHolder } from '../capabilities/capability.ts'
 import { asTollgateError } from '../errors/tollgate-error.ts'
 
-/** So many of the last values of a credential are kept out of results; older ones have long expired. */
+/** So many of the last values of a credential are kept out of the results of runs that begin; a run remembers what it met. */
 const KNOWN_MAX = 64
 /** Credentials that one process holds tokens of; beyond it the oldest is forgotten, and starts anew from its source. */
 const HOLDERS_MAX = 1000

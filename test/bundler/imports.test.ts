@@ -101,6 +101,22 @@ describe('a tool takes in', () => {
     expect(digests[0]).toBe(digests[2])
   })
 
+  it('which is the same wherever the folder stands', async () => {
+    const files = {
+      'tool.js': `import { n } from './old.cjs'\nimport once from 'once-over'\nexport default () => n + once`,
+      'old.cjs': 'exports.n = 1',
+      'node_modules/once-over/index.js': 'module.exports = 2',
+    }
+    const digests = []
+    for (const place of ['here', 'here/or/there']) {
+      folder.write(Object.fromEntries(Object.entries(files).map(([name, text]) => [join(place, name), text])))
+      const { value, toolDigest } = await gate.run({ file: join(folder.path, place, 'tool.js'), policy: {} })
+      expect(value).toBe(3)
+      digests.push(toolDigest)
+    }
+    expect(digests[1]).toBe(digests[0])
+  })
+
   it('by the command line as well', async () => {
     folder.write({ 'cli.ts': `import ms from 'ms'\nexport default (input: string) => ms(input)` })
     const { exit, stdout } = await tollgate([

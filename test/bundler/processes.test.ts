@@ -1,7 +1,8 @@
 import { readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createBundler } from '../../src/run/bundler-process.ts'
+import type { RunResult } from '../../src/index.ts'
+import { createBundler, type Bundler } from '../../src/run/bundler-process.ts'
 import { checkout, openFolder, startProgram, type Folder } from '../harness/command-line.ts'
 import { openGate } from '../harness/gate.ts'
 import { descendants, openDescriptors } from '../run/processes.ts'
@@ -81,6 +82,35 @@ describe('a bundler that is at work ends', () => {
     expect(await until(() => !held.some(isAlive))).toBe(true)
   })
 
+  it('when it was cancelled just before', async () => {
+    const bundler = createBundler({ entry: join(folder.path, 'silent.mjs'), msMax: 300 })
+    const cancel = new AbortController()
+    const bundling = bundler.bundle({ file, text: '', isScript: true }, cancel.signal)
+    cancel.abort(new Error('cancelled'))
+    await expect(bundling).rejects.toThrow('cancelled')
+    expect(bundlersOf(process.pid).node).toEqual([])
+  })
+
+  it('when its memory is used up, which a manifest without an end would do', async () => {
+    folder.write({ 'endless/tool.js': `import './part.js'\nexport default () => 1`, 'endless/part.js': '' })
+    symlinkSync('/dev/zero', join(folder.path, 'endless/package.json'))
+    const used = startProgram(process.execPath, [
+      join(import.meta.dirname, 'bundling-host.ts'),
+      join(folder.path, 'endless/tool.js'),
+    ])
+    expect((await used.ended).stdout).toMatch(/INTERNAL_CHILD_START/)
+  }, 60_000)
+
+  it('with its run under a key, which can be used again', async () => {
+    await using gate = await openGate()
+    const cancel = new AbortController()
+    const result = gate.run({ file, policy: {}, signal: cancel.signal, idempotencyKey: 'one' })
+    await holdBundler(process.pid)
+    cancel.abort()
+    expect(await result).toMatchObject({ status: 'cancelled' })
+    expect(await gate.run({ file, policy: {}, idempotencyKey: 'one' })).toMatchObject({ value: 'object' })
+  })
+
   it('when its Tollgate is closed by force', async () => {
     const gate = await openGate()
     const result = gate.run({ file, policy: {} })
@@ -102,6 +132,20 @@ describe('a bundler that is at work ends', () => {
 })
 
 describe('a bundler that gives no answer', () => {
+  it('leaves the key of its run to the next', async () => {
+    const broken = createBundler({ entry: join(folder.path, 'fails.mjs') })
+    const sound = createBundler()
+    let isBroken = true
+    const bundler: Bundler = {
+      bundle: (...asked) => (isBroken ? broken : sound).bundle(...asked),
+    }
+    await using gate = await openGate({ powers: { bundler } })
+    const run = (): Promise<RunResult> => gate.run({ file, policy: {}, idempotencyKey: 'two' })
+    expect((await run()).error).toMatchObject({ code: 'INTERNAL_CHILD_START', gate: 'cage' })
+    isBroken = false
+    expect(await run()).toMatchObject({ value: 'object' })
+  })
+
   it.each(['fails.mjs', 'babbles.mjs', 'floods.mjs', 'no-such-file.mjs'])(
     'fails the run and nothing else: %s',
     async (entry) => {

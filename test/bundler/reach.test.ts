@@ -1,13 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunResult, Tollgate } from '../../src/index.ts'
-import { createBundler } from '../../src/run/bundler-process.ts'
+import { createBundler, type Bundler } from '../../src/run/bundler-process.ts'
 import { openFolder, type Folder } from '../harness/command-line.ts'
 import { openGate } from '../harness/gate.ts'
 
 const SECRET = 'what the host keeps'
+/** Holds one file, inner.js. */
+const ARCHIVE =
+  'UEsDBBQAAAAAAAAAIQB5crTyFwAAABcAAAAIAAAAaW5uZXIuanNleHBvcnQgY29uc3Qgc2VjcmV0ID0gMVBLAQIUAxQAAAAAAAAAIQB5crTyFwAAABcAAAAIAAAAAAAAAAAAAACAAQAAAABpbm5lci5qc1BLBQYAAAAAAQABADYAAAA9AAAAAAA='
 const CODE = `module.exports = { secret: '${SECRET}' }`
 
 let gate: Tollgate
@@ -132,6 +137,68 @@ describe('a file out of reach does not come into a tool', () => {
         code: 'GUEST_IMPORT',
         message: expect.stringContaining('neither JavaScript, TypeScript nor JSON') as string,
       })
+    },
+  )
+
+  it('by a link that is put in the place of the tool once its text was read', async () => {
+    folder.write({ 'swapped/tool.js': '', 'beside-the-secret.js': '' })
+    const place = join(folder.path, 'swapped/tool.js')
+    const honest = createBundler()
+    const swaps = (isFollowed: boolean): Bundler => ({
+      bundle(question, signal) {
+        rmSync(place)
+        symlinkSync(join(folder.path, 'beside-the-secret.js'), place)
+        return honest.bundle({ ...question, ...(isFollowed && { file: realpathSync(place) }) }, signal)
+      },
+    })
+    for (const isFollowed of [false, true]) {
+      rmSync(place, { force: true })
+      await using by = await openGate({ powers: { bundler: swaps(isFollowed) } })
+      const result = await run(by, importing('./secret.json'), 'swapped/tool.js')
+      expect(JSON.stringify(result).includes(SECRET)).toBe(isFollowed)
+    }
+  })
+
+  it('by a manifest that is a link, of which nothing is told', async () => {
+    folder.write({ 'keys.txt': 'SECRETword: 1', 'tool/node_modules/tells/index.js': CODE })
+    symlinkSync(join(folder.path, 'keys.txt'), join(folder.path, 'tool/node_modules/tells/package.json'))
+    const result = await run(gate, importing('tells'))
+    expect(result.error).toMatchObject({ code: 'GUEST_SYNTAX' })
+    expect(JSON.stringify(result)).not.toContain('SECRETword')
+  })
+
+  it('by a computed path to files of its own, which would take in all of them', async () => {
+    folder.write({ 'tool/data/a.json': '1' })
+    const { error } = await run(gate, "const n = 'a'\nexport default () => import(`./data/${n}.json`)")
+    expect(error).toMatchObject({
+      code: 'GUEST_IMPORT',
+      message: expect.stringContaining('computed') as string,
+    })
+  })
+
+  it.each([
+    ['a socket', './socket.js'],
+    ['a name within an archive', './archive.zip/inner.js'],
+  ])('nor is the folder told that it stands in: %s', async (_, specifier) => {
+    const listener = createServer().listen(join(folder.path, 'tool/socket.js'))
+    await once(listener, 'listening')
+    writeFileSync(join(folder.path, 'tool/archive.zip'), Buffer.from(ARCHIVE, 'base64'))
+    const { error } = await run(gate, importing(specifier))
+    listener.close()
+    expect(error).toMatchObject({ code: 'GUEST_IMPORT' })
+    expect(error?.message).not.toContain(folder.path)
+  })
+
+  it.each(['a"b\'c.cjs', 'a\nb.cjs', 'a\u2028b.cjs'])(
+    'nor is it in the bundle of a file %j',
+    async (name) => {
+      folder.write({ [join('tool', name)]: 'exports.stack = new Error("here").stack' })
+      const { value } = await run(
+        gate,
+        `import { stack } from ${JSON.stringify(`./${name}`)}\nexport default () => stack`,
+      )
+      expect(value).toEqual(expect.stringContaining('Error: here'))
+      expect(value).not.toContain(folder.path.split('/').at(-1))
     },
   )
 

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineTool, type Tollgate } from '../../src/index.ts'
+import { defineTool, type RunResult, type Tollgate } from '../../src/index.ts'
+import { openFolder } from '../harness/command-line.ts'
 import { openGateOf } from './gates.ts'
 
 let gate: Tollgate
@@ -16,6 +18,9 @@ beforeAll(async () => {
   gate = await openGateOf({ tools: [add] })
 })
 afterAll(() => gate.close())
+
+/** A call of f, or whether f is less than x and that more than y. */
+const MEANS_TWO_THINGS = `export default () => { const f = (n) => 'called with ' + n, x = 1, y = 2; return f<x>(y) }`
 
 const POLICY = { permissions: { tools: { add: {} } } }
 const valueOf = async (code: string, input: unknown = null): Promise<unknown> => {
@@ -70,5 +75,16 @@ describe('the same tool', () => {
       digests.push((await gate.run({ code, policy: POLICY })).toolDigest)
     expect(digests[0]).toMatch(/^sha256:[0-9a-f]{64}$/)
     expect([digests[1] === digests[0], digests[2] === digests[0]]).toEqual([true, false])
+  })
+
+  it('is another where the same text means another thing, as TypeScript and as JavaScript', async () => {
+    using folder = openFolder(Object.fromEntries(['a.ts', 'a.js'].map((name) => [name, MEANS_TWO_THINGS])))
+    const run = (name: string): Promise<RunResult> =>
+      gate.run({ file: join(folder.path, name), policy: POLICY, idempotencyKey: 'two meanings' })
+    expect(await run('a.ts')).toMatchObject({ value: 'called with 2' })
+    expect(await run('a.js')).toMatchObject({ error: { code: 'IDEMPOTENCY_CONFLICT' } })
+    expect(await gate.run({ file: join(folder.path, 'a.js'), policy: POLICY })).toMatchObject({
+      value: false,
+    })
   })
 })

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -58,6 +59,21 @@ describe('options that the embedder can mend', () => {
     ['nine megabytes', 'x'.repeat(9 * 2 ** 20)],
   ])('are CONFIG_INPUT_INVALID as an input: %s', async (_, input) => {
     expect(await refusal({ input })).toMatchObject({ code: 'CONFIG_INPUT_INVALID' })
+  })
+
+  it('are CONFIG_USAGE for a tool without an end', async () => {
+    symlinkSync('/dev/zero', join(folder, 'endless.js'))
+    expect(await refusal({ code: undefined, file: join(folder, 'endless.js') })).toMatchObject({
+      code: 'CONFIG_USAGE',
+      message: expect.stringContaining('larger than') as string,
+    })
+  })
+
+  it('are no misuse: a tool that comes through a pipe, as from `<(…)` of a shell', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe.js')])
+    const writer = spawn('sh', ['-c', 'echo "export default () => 5" > pipe.js'], { cwd: folder })
+    expect(await gate.run({ file: join(folder, 'pipe.js'), policy: {} })).toMatchObject({ value: 5 })
+    writer.kill()
   })
 
   it('are CONFIG_FILE_UNREADABLE for a tool or a policy that is not there', async () => {

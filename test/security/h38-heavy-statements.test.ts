@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Tollgate } from '../../src/index.ts'
-import { askShop, openShop, shopPolicy } from '../capabilities/db/shops.ts'
+import { askShop, openShop, shopPolicy, writePolicy } from '../capabilities/db/shops.ts'
+import { boundlessPower } from '../capabilities/db/weak-power.ts'
 import { openGate } from '../harness/gate.ts'
 
 const COUNTING = 'with recursive r (n) as (values (1) union all select n + 1 from r)'
@@ -114,5 +115,40 @@ describe('H38: a result without bound', () => {
     expect(verdicts[0]).toMatch(/^(?:LIMIT_STATEMENT|LIMIT_RESPONSE_SIZE|UPSTREAM_TIMEOUT) at perform$/u)
     expect(verdicts[1]).toEqual([[1]])
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024)
+  })
+})
+
+describe('H38: the memory of a process of a database', () => {
+  /** Some 700 MB: sorted by the engine, or written down on their way through a filter. */
+  const LARGE = `with recursive r (n) as (values (1) union all select n + 1 from r limit 1000)
+    select count(*) from (select ? as x, n from r order by n desc limit -1) where x is not null`
+  const FILTERED = `insert into customers (name, tenant) ${COUNTING} select ?, 'alpha' from r limit 1000`
+  const attempt = async (options: object) => {
+    using shop = openShop()
+    await using gate = await openGate({ approve: () => true, ...options })
+    const code = `const bytes = new Uint8Array(700_000); const seen = []
+      for (const [verb, sql] of input)
+        try { await db.shop[verb](sql, [bytes]); seen.push('done') } catch ({ code }) { seen.push(code) }
+      return seen`
+    const input = [
+      ['query', LARGE],
+      ['execute', FILTERED],
+    ]
+    return await gate.run({
+      code,
+      input,
+      policy: writePolicy(shop, { timeout_seconds: 20 }),
+      principal: 'alpha',
+    })
+  }
+
+  it('is bounded by the system, and what is written through a filter besides', async () => {
+    const { value } = await attempt({})
+    expect(value).toEqual(['LIMIT_STATEMENT', 'LIMIT_STATEMENT'])
+  })
+
+  it('is not bounded by the engine: without the system, a statement takes what it wants', async () => {
+    const { value } = await attempt({ powers: { db: boundlessPower() } })
+    expect(value).toEqual(['done', 'LIMIT_STATEMENT'])
   })
 })

@@ -118,6 +118,19 @@ describe('a host that is killed while it commits files', () => {
     },
   )
 
+  it('and somebody takes a name before the commit is finished: nothing is removed, for it may have moved to there', async () => {
+    await startCommitting(1, 2, 'dies:16').ended
+    mkdirSync(join(files(), 'f1'), { recursive: true })
+    writeFileSync(join(files(), 'f1/n1'), 'of somebody else')
+    await reopen()
+    expect(lastFate()).toBe('conflict')
+    expect(runsSeen()).toEqual(['1'])
+    expect(['f0/n0', 'f1/n1'].map((name) => readFileSync(join(files(), name), 'utf8'))).toEqual([
+      '0',
+      'of somebody else',
+    ])
+  })
+
   it('negative control: where the log is forgotten, files stay half changed', async () => {
     await startCommitting(1, 2, 'dies:16').ended
     expect(runsSeen()).toEqual(['1', '0'])

@@ -24,6 +24,7 @@ export function refuse(call: Call, cause: unknown, run: BrokerRun): void {
   const error = asTollgateError(cause).with({ gate: call.gate, op: call.op })
   const redacted = redactFields(error.toRecord(), run.redactor)
   if (error.facts.subject !== undefined) call.refusedSubject = error.facts.subject
+  if (error.facts.happened !== undefined) call.facts ??= error.facts.happened
   run.usage.op(call.op).denied += 1
   closeHold(call, error, run)
   const answer = { ok: false, json: JSON.stringify(toGuestError(redacted)) }

@@ -1,8 +1,7 @@
-import { realpathSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { build, stop, type BuildFailure, type BuildResult } from 'esbuild'
 import type { BundleFault, BundleParts, BundleQuestion } from '../wire.ts'
-import { firstFault, SIZE_FAULT } from './faults.ts'
+import { COMPUTED_FAULT, firstFault, SIZE_FAULT } from './faults.ts'
 import { fence } from './fence.ts'
 import { packPositions } from './pack-positions.ts'
 import { Reach } from './reach.ts'
@@ -14,28 +13,53 @@ const isFailure = (error: unknown): error is BuildFailure => Array.isArray((erro
  * the file, filled up to the same length, so that the positions hold.
  */
 const withoutPaths = (module: string, nameOf: (path: string) => string | undefined): string =>
-  module.replaceAll(/"((?:\(disabled\):)?)([^"\n]+)"\(/g, (whole, mark: string, path: string) => {
-    const name = nameOf(path)
-    return name === undefined
-      ? whole
-      : `"${(mark + name).padEnd(mark.length + path.length).slice(0, mark.length + path.length)}"(`
+  module.replaceAll(WRAPPED, (whole, quote: string, mark: string, written: string) => {
+    const name = nameOf(unquoted(written))
+    if (name === undefined) return whole
+    const size = mark.length + written.length
+    const plain = (mark + name).replaceAll(NOT_IN_A_LITERAL, '?')
+    return quote + plain.padEnd(size).slice(0, size) + quote
   })
+
+/** The one property of an object that an opening call is given: in quotes of either kind, and what a path holds may be escaped. */
+const WRAPPED = /(?<=\(\{)(["'])((?:\(disabled\):)?)((?:\\.|(?!\1)[^\\\n])+)\1(?=\()/g
+const NOT_IN_A_LITERAL = /["'\\\p{C}\p{Zl}\p{Zp}]/gu
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  0: '\0',
+}
+
+const unquoted = (written: string): string =>
+  written.replaceAll(
+    /\\(?:u([\da-f]{4})|x([\da-f]{2})|(.))/gi,
+    (_, long: string | undefined, short: string | undefined, one: string) => {
+      const code = long ?? short
+      return code === undefined ? (ESCAPES[one] ?? one) : String.fromCharCode(Number.parseInt(code, 16))
+    },
+  )
+
+/** What the bundler adds where a computed path is imported, with every file that may be meant. */
+const CHOOSES_A_FILE = 'var __glob=map=>path=>{'
 
 /** Bundles a tool with its own files and the packages that it imports. Nothing of it is run, and no configuration of it is read. */
 export async function bundleTool(
   { file, text, isScript }: BundleQuestion,
   openReach = (folder: string): Reach => new Reach(folder),
 ): Promise<BundleParts | BundleFault> {
-  const real = realpathSync(file)
-  const reach = openReach(dirname(real))
-  // The bundler names files from its working folder, the root.
-  const nameOf = (path: string): string | undefined => reach.nameOf(join(sep, path))
+  const reach = openReach(dirname(file))
+  // The bundler names files from its working folder; so the same tool is the same bundle, wherever its folder stands.
+  const nameOf = (path: string): string | undefined => reach.nameOf(resolve(reach.folder, path))
   let result: BuildResult<{ write: false }>
   try {
     result = await build({
-      entryPoints: [real],
+      entryPoints: [file],
       outfile: 'tool.js',
-      absWorkingDir: sep,
+      absWorkingDir: reach.folder,
       bundle: true,
       write: false,
       format: 'esm',
@@ -53,7 +77,7 @@ export async function bundleTool(
       sourcemap: 'external',
       sourcesContent: false,
       logLevel: 'silent',
-      plugins: [fence(reach, { path: real, text, isScript })],
+      plugins: [fence(reach, { path: file, text, isScript })],
     })
   } catch (error) {
     if (reach.isSpent) return SIZE_FAULT
@@ -68,5 +92,6 @@ export async function bundleTool(
   const [map, module] = ['.map', '.js'].map((end) =>
     result.outputFiles.find(({ path }) => path.endsWith(end)),
   )
+  if (module?.text.includes(CHOOSES_A_FILE) === true) return COMPUTED_FAULT
   return { module: withoutPaths(module?.text ?? '', nameOf), ...packPositions(map?.text ?? '', nameOf) }
 }

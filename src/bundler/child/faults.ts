@@ -1,4 +1,5 @@
 import type { Message } from 'esbuild'
+import { CUT_MARK } from '../../../runtime/abi/crossing.ts'
 import { insteadOf } from '../instead.ts'
 import type { BundleFault } from '../wire.ts'
 
@@ -21,6 +22,12 @@ export const SIZE_FAULT: BundleFault = {
 export const ASTRAY: Refusal = {
   tells: 'by a path that is absolute or computed, or leads out of the folder of the tool',
   hint: 'Write the relative path out, as one string, to a file beneath the folder of the tool.',
+}
+/** A computed path stands for all files that fit; where the tool stands among others, those are not meant. */
+export const COMPUTED_FAULT: BundleFault = {
+  fault: 'import',
+  message: `The tool, or a package of it, imports ${ASTRAY.tells}.`,
+  hint: ASTRAY.hint,
 }
 const IS_COMPUTED = /^Could not resolve (?:import|require)\(|^The glob pattern /
 const UNRESOLVED = /^Could not resolve "(.*)"$/s
@@ -47,14 +54,28 @@ function refusalOf({ text, detail }: Message): Refusal | undefined {
   return name === undefined ? undefined : missing(name)
 }
 
+/** The bundler reads these itself, through any link, and would quote what it finds in one that is none. */
+const MANIFEST = /(?:^|\/)package\.json$/
+
+const TOLD_SIZE_MAX = 1000
+/** The tool's own words may be long. */
+const cut = (text: string): string =>
+  text.length > TOLD_SIZE_MAX ? text.slice(0, TOLD_SIZE_MAX) + CUT_MARK : text
+
 /** Says why a tool could not be bundled. */
 function faultOf(message: Message, nameOf: NameOf): BundleFault {
   const { location, text } = message
   const place = location === null ? 'tool' : `${nameOf(location.file) ?? 'tool'}:${location.line}`
   const refusal = refusalOf(message)
   if (refusal !== undefined)
-    return { fault: 'import', message: `The tool imports ${refusal.tells} (${place}).`, hint: refusal.hint }
-  const said = text.replaceAll(/"([^"]*)"/g, (whole, path: string) => JSON.stringify(nameOf(path)) ?? whole)
+    return {
+      fault: 'import',
+      message: `The tool imports ${cut(refusal.tells)} (${place}).`,
+      hint: refusal.hint,
+    }
+  const said = MANIFEST.test(location?.file ?? '')
+    ? 'A package.json is no JSON'
+    : cut(text.replaceAll(/"([^"]*)"/g, (whole, path: string) => JSON.stringify(nameOf(path)) ?? whole))
   const column = location === null ? '' : `:${location.column + 1}`
   return {
     fault: 'syntax',

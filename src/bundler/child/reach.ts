@@ -56,10 +56,17 @@ export class Reach {
     return name.split(sep).some((part) => part.startsWith('.')) ? undefined : name
   }
 
-  /** Reads a regular file that is in reach; undefined for anything else. */
+  /** Reads a regular file that is in reach; undefined for anything else. Never throws: errors of the system name paths of the host. */
   read(path: string): string | undefined {
-    // Without O_NONBLOCK a pipe would hold the process until somebody writes to it.
-    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      // Without O_NONBLOCK a pipe would hold the process until somebody writes to it.
+      return this.#readOpen(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK))
+    } catch {
+      return undefined
+    }
+  }
+
+  #readOpen(descriptor: number): string | undefined {
     try {
       const stats = fstatSync(descriptor)
       const real = readlinkSync(`/proc/self/fd/${descriptor}`)

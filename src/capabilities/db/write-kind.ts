@@ -25,6 +25,10 @@ function wordsOf(sql: string): readonly string[] {
   return words
 }
 
+/** Whether a NATURAL JOIN may be in it, at whatever depth. */
+export const saysNatural = (sql: string): boolean =>
+  [...sql.matchAll(TOKEN)].some(([token]) => token.toUpperCase() === 'NATURAL')
+
 const WRITES: Readonly<Record<string, WriteKind>> = {
   INSERT: { verb: 'insert', mayDelete: false },
   REPLACE: { verb: 'insert', mayDelete: true },

@@ -116,13 +116,16 @@ async function carryOut(id: string, redo: Redo, root: RootFolder, powers: FsPowe
   }
 }
 
+/** Removals come last, and are left where something could not be put to its place: what goes may be what moved there. */
 async function makeAll({ stage, changes }: Redo, root: RootFolder, powers: FilePowers): Promise<boolean> {
   const opened: number[] = []
   try {
     const at = stageIfThere(stage, opened, root)
     let isWhole = true
-    for (const [index, one] of changes.entries())
+    for (const [index, one] of changes.entries()) {
+      if (isRemoval(one) && !isWhole) return false
       if (!(await makeChange(one, { at, name: String(index) }, root, powers))) isWhole = false
+    }
     return isWhole
   } finally {
     root.closeAll(opened)

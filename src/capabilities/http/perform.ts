@@ -58,8 +58,12 @@ export async function performRequest(
   try {
     return await followAll(progress)
   } catch (error) {
-    // What left before it failed is no less gone.
-    throw asTollgateError(error).with({ egressBytes: progress.egressBytes })
+    // What left before it failed is no less gone, and a refresh token may be used up.
+    const { egressBytes: sentBytes, tokens } = progress
+    throw asTollgateError(error).with({
+      egressBytes: sentBytes,
+      ...(tokens.renewed && { happened: { token_renewed: true } }),
+    })
   }
 }
 

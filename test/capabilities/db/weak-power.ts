@@ -54,11 +54,15 @@ export const pooledPower = (): DbPowers & { end(): void } => {
   }
 }
 
+const ENTRY = join(import.meta.dirname, '../../../dist/children/db.mjs')
+
+/** The real process of a database, which may allocate whatever it likes. */
+export const boundlessPower = (): DbPowers => powerOf(ENTRY)
+
 /** The real process of a database, which can make no file larger than so many kilobytes. */
 export const smallDiskPower = (kilobytes: number): DbPowers => {
   const refusing = `trap '' XFSZ; exec prlimit --fsize=${kilobytes * 1024} "$@"`
-  const entry = join(import.meta.dirname, '../../../dist/children/db.mjs')
-  return powerOf(entry, ['sh', '-c', refusing, 'sh'])
+  return powerOf(ENTRY, ['sh', '-c', refusing, 'sh'])
 }
 
 /** A grant whose judgement looks at no statement; each that writes is `takenFor` this one. */

@@ -79,6 +79,22 @@ describe('statements that write', () => {
     expect(shop.snapshot()).toEqual(before)
   })
 
+  it('write tables whose key is a text, whose columns the grant names in another order, and whose triggers write them again', async () => {
+    using shop = openShop(`
+      CREATE TABLE texts (key TEXT PRIMARY KEY, value TEXT, at INTEGER DEFAULT 0);
+      CREATE UNIQUE INDEX texts_key ON texts (key);
+      CREATE TRIGGER texts_at AFTER UPDATE ON texts BEGIN UPDATE texts SET at = at + 1 WHERE key = NEW.key; END;
+    `)
+    await using gate = await openGate({ approve: () => true })
+    const entry = { read: { texts: ['at', 'value', 'key'] }, write: { texts: ['insert', 'update'] } }
+    const { verdicts } = await writeShop(gate, writePolicy(shop, entry), [
+      "insert into texts values ('k', 'v', 1)",
+      "insert into texts (key, value) values ('k', 'w') on conflict (key) do update set value = excluded.value",
+      'select * from texts',
+    ])
+    expect(verdicts).toEqual([[{ changes: 1 }], [{ changes: 1 }], [['k', 'w', 2]]])
+  })
+
   it('meet no row that a filter hides, not even in a condition that fails on it', async () => {
     using shop = openShop()
     await using gate = await openGate({ approve: () => true })

@@ -64,6 +64,18 @@ describe('an access token', () => {
     expect(bearers(site)).toEqual([`Bearer ${site.given[0]}`])
   })
 
+  it('that was got stands in the audit, also of a call that failed', async () => {
+    const { gate, run } = await open({ redirectsTo: () => 'http://elsewhere.company.com/' })
+    const failing = CAUGHT.replace('/item', '/elsewhere')
+    const { value, runId } = await run(failing)
+    expect(value).toMatchObject({ code: 'DENIED_REDIRECT' })
+    const [call] = (await gate.audit.read({ runId })).filter(({ event }) => event === 'call')
+    expect(call?.facts).toMatchObject({ verdict: 'deny', token_renewed: true })
+    const again = await run(failing)
+    const [second] = (await gate.audit.read({ runId: again.runId })).filter(({ event }) => event === 'call')
+    expect(second?.facts).not.toHaveProperty('token_renewed')
+  })
+
   it('is got with the secret of the client, as Basic', async () => {
     const { site, run } = await open()
     expect((await run(GET, { oauth: { client_secret: 'secret:client' } })).value).toBe(200)
@@ -136,6 +148,41 @@ describe('an access token', () => {
     await run(GET)
     const sent = site.renewals().map(({ body }) => new URLSearchParams(body).get('refresh_token'))
     expect(sent).toEqual([FIRST_REFRESH_TOKEN, 'rotated-token-2', FIRST_REFRESH_TOKEN])
+  })
+})
+
+describe('what a server sees of a renewal does not reach the tool when it is said again', () => {
+  it('the first token, however many came after it', async () => {
+    const { site, gate, run } = await open({ lifetime: 0 })
+    const many = `let text; for (let i = 0; i < 70; i += 1) text = await (await http.get(input)).text(); return text`
+    const { value, runId } = await run(many)
+    expect([site.given.length, value]).toEqual([70, expect.stringContaining('[redacted:crm]')])
+    expect(site.given.filter((token) => String(value).includes(token))).toEqual([])
+    const records = JSON.stringify(await gate.audit.read({ runId }))
+    expect(site.given.filter((token) => records.includes(token))).toEqual([])
+  })
+
+  it('the secret of the client, as it was sent', async () => {
+    let sent = ''
+    const site = await openTokenSite({
+      answer(request, response) {
+        sent = String(request.headers.authorization).slice('Basic '.length)
+        response.end(JSON.stringify({ access_token: `said-again-${sent}`, token_type: 'Bearer' }))
+      },
+    })
+    onTestFinished(() => site[Symbol.asyncDispose]())
+    const echo = await openSite((_, response) => void response.end(sent))
+    onTestFinished(() => echo[Symbol.asyncDispose]())
+    await using gate = await openGate({ powers: { env: TOKEN_ENV } })
+    const policy = tokenPolicy(site, { oauth: { client_secret: 'secret:client' } }) as {
+      permissions: { http: { allowed_domains: object[] } }
+    }
+    policy.permissions.http.allowed_domains.push({ domain: echo.origin })
+    const code = `await http.get(input.api); return (await http.get(input.echo)).text()`
+    const input = { api: site.origin, echo: echo.origin }
+    const { value } = await gate.run({ code, policy, input })
+    expect(Buffer.from(sent, 'base64').toString()).toContain(encodeURIComponent(CLIENT_SECRET))
+    expect(Buffer.from(String(value), 'base64').toString()).toBe('agent:[redacted:client]')
   })
 })
 

@@ -50,6 +50,8 @@ const HEADERS = [
   `new Headers([['a']])`,
   `new Request('https://a.example/', { method: 'get', body: 'x' })`,
   `new Request('https://a.example/', { method: 'TRACE' })`,
+  `new Request('https://a.example/').signal.aborted`,
+  `new Request('https://a.example/', { signal: AbortSignal.abort('x') }).signal.reason`,
   `new Response('', { status: 204 })`,
   `new Response('', { status: 199 })`,
   `Response.redirect('https://a.example/', 301).status`,

@@ -64,6 +64,18 @@ describe('fetch', () => {
     ])
   })
 
+  it('reads text and JSON without the mark of UTF-8, however it came', async () => {
+    const marked = { text: '\ufeff{"n":1}' }
+    const bytes = { base64: Buffer.from(marked.text).toString('base64') }
+    const body = `const told = []; for (let i = 0; i < 4; i += 1) { const answer = await fetch('${URL_TEXT}'); told.push(i % 2 ? await answer.json() : await answer.text()) }
+      return told`
+    let calls = 0
+    const { value } = await runBody(body, () => ({
+      value: { ...PAGE, body: (calls += 1) > 2 ? bytes : marked },
+    }))
+    expect(value).toEqual(['{"n":1}', { n: 1 }, '{"n":1}', { n: 1 }])
+  })
+
   it('carries forms there and back', async () => {
     const body = `const form = new FormData(); form.append('a', 'ü'); form.append('f', new File(['x\\r\\ny'], 'n.txt', { type: 't/p' }))
       const back = await new Response(form).formData(), file = back.get('f')

@@ -3,6 +3,7 @@ import type { ExecuteQuestion } from '../wire.ts'
 import { isName, type Access, type Gatekeeper } from './authorizer.ts'
 import { beginsAsRead, isBlank } from '../statement.ts'
 import { Refused } from './refused.ts'
+import { saysNatural } from '../write-kind.ts'
 import type { WritableTable } from './writable-table.ts'
 import { isWrite, ruleOfShadow, type SeenWrites } from './write-rules.ts'
 
@@ -29,6 +30,8 @@ export function compileWrite(
   tables: ReadonlyMap<string, WritableTable>,
   { sql, verb, mayDelete }: Pick<ExecuteQuestion, 'sql' | 'verb' | 'mayDelete'>,
 ): CompiledWrite {
+  // The engine asks nobody for the columns by which it joins, and a base table has more than are shown.
+  if (saysNatural(sql)) throw new Refused('name', 'NATURAL JOIN names no columns; use USING')
   const { rule, seen } = ruleOfShadow(tables)
   gatekeeper.writes = rule
   try {

@@ -7,8 +7,12 @@ import type { WritableTable } from './writable-table.ts'
 /** One row that a statement would write: its key as it was, and its shown columns as they would be. */
 type Recorded = { readonly verb: string; readonly values: readonly SQLInputValue[] }
 
-/** As many rows does one statement write through a filter; they wait in memory. */
+/** As many rows does one statement write through a filter, and so much is in them; they wait in memory. */
 const ROWS_MAX = 100_000
+const BYTES_MAX = 64 * 1024 * 1024
+
+const sizeOf = (value: SQLInputValue): number =>
+  typeof value === 'string' ? 2 * value.length : ArrayBuffer.isView(value) ? value.byteLength : 16
 
 /**
  * Writes to tables with a row filter. The guest's statement runs on the view, so that no condition of it meets a row that the filter
@@ -21,12 +25,14 @@ export class FilteredWrites {
   readonly #database: DatabaseSync
   readonly #schema: string
   #rows: Recorded[] = []
+  #bytes = 0
 
   constructor(database: DatabaseSync, schema: string) {
     this.#database = database
     this.#schema = schema
     database.function(this.recorder, { varargs: true, useBigIntArguments: true }, (verb, ...values) => {
-      if (this.#rows.length >= ROWS_MAX) throw new Refused('memory', '')
+      for (const value of values) this.#bytes += sizeOf(value)
+      if (this.#rows.length >= ROWS_MAX || this.#bytes > BYTES_MAX) throw new Refused('memory', '')
       this.#rows.push({ verb: verb as string, values })
       return null
     })
@@ -52,6 +58,7 @@ export class FilteredWrites {
   /** Forgets what was written down. */
   clear(): void {
     this.#rows = []
+    this.#bytes = 0
   }
 
   /** Does what was written down. Returns how many rows that were. Throws Refused `write` for a row that the filter would hide. */

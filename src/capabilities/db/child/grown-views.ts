@@ -92,11 +92,12 @@ function columnsOf(database: DatabaseSync, schema: string, table: TableQuestion)
     if (column === undefined) throw new Refused('unfit', `its table ${table.name} has no column ${name}`)
     return column
   }
-  const shown = table.show === null ? base : table.show.map(find)
-  return [
-    ...shown.map((column) => ({ ...column, masked: false })),
-    ...table.mask.map((name) => ({ ...find(name), masked: true })),
-  ]
+  const shown = new Set(table.show?.map(find))
+  const masked = new Set(table.mask.map(find))
+  // In the order of the table: a statement without a list of columns means the same in it, in its view and in the shadow.
+  return base
+    .filter((column) => table.show === null || shown.has(column) || masked.has(column))
+    .map((column) => ({ ...column, masked: masked.has(column) }))
 }
 
 /**

@@ -9,12 +9,10 @@ import { growViews, isWritable, schemaVersion, type GrownViews } from './grown-v
 import { quoted } from './quoted.ts'
 import { detailOf, Refused, refusalOf } from './refused.ts'
 import { bindable, writeRows } from './rows.ts'
-import { openShadow } from './shadow.ts'
+import { openShadow, type Shadow } from './shadow.ts'
 import { Writes } from './writes.ts'
 
 const MEGABYTE = 1024 * 1024
-/** Memory of the engine, beside that for one result. */
-const HEAP_BYTES = 64 * MEGABYTE
 /** How long a read waits for a writer. */
 const BUSY_MS_MAX = 1_000
 
@@ -26,7 +24,7 @@ export class OpenedDatabase {
   readonly tables: readonly DbTable[]
   readonly #question: OpenQuestion
   readonly #real: DatabaseSync
-  readonly #shadow: { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper }
+  readonly #shadow: Shadow
   readonly #gatekeeper: Gatekeeper
   readonly #schema: string
   /** Absent where nothing may be written. */
@@ -44,16 +42,19 @@ export class OpenedDatabase {
     const tables = new Set(grown.tables.map(({ name }) => name.toLowerCase()))
     const { views, modules } = grown
     this.#gatekeeper = new Gatekeeper({ schema: 'temp', tables, functions, views, modules })
-    this.#shadow = openShadow(grown.tables, functions, modules, limitsOf(question), grown.writable)
-    this.#writes = isWritable(question) ? this.#openWrites(grown) : undefined
+    const limits = limitsOf(question)
+    this.#shadow = openShadow(grown.tables, functions, modules, limits)
+    this.#writes = isWritable(question)
+      ? this.#openWrites(grown, openShadow(grown.tables, functions, modules, limits, grown.writable))
+      : undefined
   }
 
-  #openWrites(grown: GrownViews): Writes {
+  #openWrites(grown: GrownViews, shadow: Shadow): Writes {
     const { rowsMax, bytesMax } = this.#question
     return new Writes({
       real: this.#real,
       gatekeeper: this.#gatekeeper,
-      shadow: this.#shadow,
+      shadow,
       schema: this.#schema,
       grown,
       rowsMax,
@@ -155,7 +156,6 @@ function attach(question: OpenQuestion, schema: string): DatabaseSync {
   if (!('setAuthorizer' in database && 'limits' in database))
     throw new Refused('unfit', 'the SQLite of this Node cannot be confined; use a newer Node')
   database.exec('PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0')
-  database.exec(`PRAGMA hard_heap_limit = ${HEAP_BYTES + 4 * question.bytesMax}`)
   try {
     const file = `${pathToFileURL(question.file).href}?mode=${mode}`
     database.exec(`ATTACH '${file.replaceAll("'", "''")}' AS ${quoted(schema)}`)

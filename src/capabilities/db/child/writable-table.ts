@@ -11,9 +11,10 @@ export type WritableTable = {
   readonly verbs: ReadonlySet<WriteVerb>
   /** Columns that are shown, so that they can be written. */
   readonly shown: readonly string[]
-  /** The same and what is masked, in lower case. */
+  /** The same, in lower case. */
   readonly shownKeys: ReadonlySet<string>
-  readonly maskedKeys: ReadonlySet<string>
+  /** Shown columns that the engine makes from others, so that nobody can give them. */
+  readonly made: ReadonlySet<string>
   /** An SQL expression; undefined: every row may be written. */
   readonly filter: string | undefined
   /** Columns that tell a row from all others, where all of them are shown; else empty. */
@@ -33,15 +34,19 @@ type Parts = {
   readonly filter: string | undefined
 }
 
-/** Looks a table up. Throws Refused `unfit` where rows that a filter shows cannot be told apart. */
+/** Looks a table up. Throws Refused `unfit` where rows that a filter shows cannot be told apart, or nothing can be written. */
 export function describeTable(database: DatabaseSync, schema: string, parts: Parts): WritableTable {
   const { table, columns, view, filter } = parts
   const pragma = (name: string, of: string) =>
     database.prepare(`PRAGMA ${quoted(schema)}.${name}(${quoted(of)})`).all()
   const base = pragma('table_xinfo', table.name)
-  const keysOf = (masked: boolean) =>
-    columns.filter((column) => column.masked === masked).map(({ name }) => name.toLowerCase())
-  const shownKeys = new Set(keysOf(false))
+  const shown = columns.filter(({ masked }) => !masked).map(({ name }) => name)
+  const shownKeys = new Set(shown.map((name) => name.toLowerCase()))
+  const isMade = (row: (typeof base)[number]): boolean => row['hidden'] === 2 || row['hidden'] === 3
+  const made = new Set(base.filter(isMade).map((row) => String(row['name'])))
+  // A list of values would be taken for that of the columns that are not shown.
+  if (table.write.some((verb) => verb !== 'delete') && shown.every((name) => made.has(name)))
+    throw new Refused('unfit', `${table.name} shows no column that could be written`)
   const isShown = (names: readonly string[]): boolean =>
     names.length > 0 && names.every((name) => shownKeys.has(name.toLowerCase()))
   const primary = base
@@ -64,9 +69,9 @@ export function describeTable(database: DatabaseSync, schema: string, parts: Par
   return {
     name: table.name,
     verbs: new Set(table.write),
-    shown: columns.filter(({ masked }) => !masked).map(({ name }) => name),
+    shown,
     shownKeys,
-    maskedKeys: new Set(keysOf(true)),
+    made,
     filter,
     key,
     rowid: isRowid ? key[0] : undefined,

@@ -4,7 +4,7 @@ import type { WriteVerb } from '../write-kind.ts'
 import type { Access, WriteRule } from './authorizer.ts'
 import type { WritableTable } from './writable-table.ts'
 
-const { SQLITE_OK, SQLITE_DENY, SQLITE_IGNORE, SQLITE_READ, SQLITE_FUNCTION } = constants
+const { SQLITE_OK, SQLITE_DENY, SQLITE_READ, SQLITE_FUNCTION } = constants
 
 const VERBS: Readonly<Record<number, WriteVerb>> = {
   [constants.SQLITE_INSERT]: 'insert',
@@ -90,16 +90,13 @@ export const ruleOfBase =
     if (table !== undefined && table === terms.filtered && view === null) return SQLITE_OK
     if (table === undefined || table.filter !== undefined) return undefined
     const column = second?.toLowerCase() ?? ''
-    if (column === '' || table.shownKeys.has(column)) return SQLITE_OK
-    return table === terms.target && view === null && table.maskedKeys.has(column) ? SQLITE_IGNORE : undefined
+    return column === '' || table.shownKeys.has(column) ? SQLITE_OK : undefined
   }
 
 export type BaseTerms = {
   readonly mayDelete: boolean
   /** Functions of random names that the host's own triggers and filters call. */
   readonly own: ReadonlySet<string>
-  /** The table that the guest's own statement writes. */
-  readonly target?: WritableTable
   readonly filtered?: WritableTable
 }
 

@@ -8,6 +8,7 @@ import type { GrownViews } from './grown-views.ts'
 import { quoted } from './quoted.ts'
 import { Refused, refusalOf } from './refused.ts'
 import { bindable, writeRows } from './rows.ts'
+import type { Shadow } from './shadow.ts'
 import type { WritableTable } from './writable-table.ts'
 import { ruleOfBase, ruleOfView, type BaseTerms } from './write-rules.ts'
 
@@ -19,7 +20,7 @@ const notInParts = (): void => undefined
 export type WritesSetting = {
   readonly real: DatabaseSync
   readonly gatekeeper: Gatekeeper
-  readonly shadow: { readonly database: DatabaseSync; readonly gatekeeper: Gatekeeper }
+  readonly shadow: Shadow
   readonly schema: string
   readonly grown: GrownViews
   readonly rowsMax: number
@@ -36,6 +37,8 @@ export class Writes {
   readonly #filtered: FilteredWrites
   readonly #guard = `tg_${randomBytes(16).toString('hex')}`
   readonly #own: ReadonlySet<string>
+  /** Whether tables or triggers of the file may take the place of rows. */
+  readonly #mayReplace: boolean
   /** Statements of the transaction that is open. */
   #done = 0
   #isLost = false
@@ -47,8 +50,7 @@ export class Writes {
     const { real, schema, grown } = setting
     this.#filtered = new FilteredWrites(real, schema)
     this.#own = new Set([this.#guard, grown.principal])
-    // REPLACE asks for no delete; it is only told by the trigger of one, and by that only when triggers set off others.
-    real.exec('PRAGMA recursive_triggers = ON')
+    this.#mayReplace = mentionsReplace(real, schema)
     const tables = [...grown.writable.values()].filter(({ verbs }) => verbs.size > 0)
     const mayGo = (name: unknown): boolean => tables[Number(name)]?.verbs.has('delete') === true
     real.function(this.#guard, (name) => {
@@ -75,6 +77,7 @@ export class Writes {
   execute(question: ExecuteQuestion): string {
     const { real, shadow, grown, checkVersion } = this.#setting
     this.#checkKept()
+    shadow.gatekeeper.hide(question.hidden)
     const write = compileWrite(shadow.database, shadow.gatekeeper, grown.writable, question)
     if (this.#done === 0) real.exec('BEGIN IMMEDIATE')
     try {
@@ -109,10 +112,13 @@ export class Writes {
     // What takes the place of rows could take that of hidden ones.
     this.#mayDelete = mayDelete && (table.filter === undefined || verb === 'delete')
     this.#hasDeleted = false
+    // REPLACE asks for no delete; it is only told by the trigger of one, and by that only when triggers set off others.
+    const isTold = this.#mayReplace || /replace/i.test(sql)
+    real.exec(`PRAGMA recursive_triggers = ${isTold ? 'ON' : 'OFF'}`)
     try {
       if (table.filter !== undefined) return this.#runThroughFilter(table, set, { sql, params, mayDelete })
       return this.#withBase(table, () =>
-        this.#guarded({ mayDelete, own: this.#own, target: table }, () => {
+        this.#guarded({ mayDelete, own: this.#own }, () => {
           const statement = this.#compiled(() => real.prepare(sql))
           const isReturning = statement.columns().length > 0
           const rows = writeRows(statement, bindable(params), { rowsMax, bytesMax, ...WHOLE }, notInParts)
@@ -255,3 +261,9 @@ export class Writes {
     if (this.#isLost) throw new Refused('lost', 'it was rolled back by the engine')
   }
 }
+
+/** Without the word nothing is replaced: a keyword cannot be written in another way. */
+const mentionsReplace = (database: DatabaseSync, schema: string): boolean =>
+  database
+    .prepare(`SELECT 1 FROM ${quoted(schema)}.sqlite_schema WHERE sql LIKE '%replace%' LIMIT 1`)
+    .get() !== undefined

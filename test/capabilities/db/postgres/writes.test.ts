@@ -103,6 +103,44 @@ describe('statements that write', () => {
   })
 })
 
+describe('a masked column', () => {
+  const read = { customers: { show: ['id', 'name', 'tenant'], mask: ['email'] } }
+  const write = { customers: ['insert', 'update', 'delete'] }
+
+  it('is NULL wherever a statement that writes looks at it', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveWritable({ read, write })
+    await using gate = await openGate(approving(shop.options))
+    const upsert =
+      "insert into customers (id, name, tenant) values (1, 'n', 'alpha') on conflict (id) do update set"
+    const { verdicts } = await writeShop(gate, shop.policy, [
+      `${upsert} name = customers.email returning name, email`,
+      `${upsert} name = excluded.email returning name`,
+      `${upsert} name = 'seen' where customers.email = 'ada@a.test'`,
+      `update customers set name = email where id = 2 returning name`,
+      `update customers set name = 'seen' where email is not null`,
+      `insert into customers (id, name) select id + 10, email from customers returning name`,
+      `delete from customers where email is not null returning *`,
+    ])
+    const none = [{ changes: 0 }]
+    const told = [{ changes: 1, rows: [{ name: null }] }]
+    expect(verdicts).toEqual([
+      [{ changes: 1, rows: [{ name: null, email: null }] }],
+      told,
+      none,
+      told,
+      none,
+      [{ changes: 3, rows: [{ name: null }, { name: null }, { name: null }] }],
+      [{ changes: 0, rows: [] }],
+    ])
+    expect(await shop.exec('select email from customers where id < 10 order by id')).toEqual([
+      ['ada@a.test'],
+      ['bob@b.test'],
+      ['eve@a.test'],
+    ])
+  })
+})
+
 const schemaOf = async (shop: Awaited<ReturnType<typeof serveWritable>>): Promise<string> =>
   String((await shop.exec("select nspname from pg_namespace where nspname like 'tollgate%'"))[0]?.[0])
 
