@@ -90,7 +90,7 @@ describe('transaction: run', () => {
     expect(calls.at(-1)?.['subject']).toBe(`db.shop: commit 2 statements, ${String(digest)}`)
   })
 
-  it.each<[string, string, Partial<RunOptions>, object]>([
+  it.for<[string, string, Partial<RunOptions>, object]>([
     ['throws', `${ADD}; throw new Error('no')`, {}, {}],
     ['is refused something', `${ADD}; await db.shop.query('select * from secrets')`, {}, {}],
     ['is refused an approval', `${ADD}; await db.shop.execute('delete from orders')`, {}, {}],
@@ -102,8 +102,8 @@ describe('transaction: run', () => {
       { signal: AbortSignal.timeout(1500) },
       {},
     ],
-  ])('is rolled back when the run %s', async (_, code, more, rest) => {
-    if (!hasPostgres) return
+  ])('is rolled back when the run %s', async ([, code, more, rest], { skip }) => {
+    needPostgres(skip)
     await using runs = await openRuns({ approve: () => false }, {}, rest)
     const { status } = await runs.run(code, more)
     expect(status).not.toBe('done')
@@ -222,7 +222,7 @@ describe('a commit whose answer is lost', () => {
     }
   let cuts = 0
 
-  it.each<[string, boolean, 'run' | 'statement', object, number]>([
+  it.for<[string, boolean, 'run' | 'statement', object, number]>([
     ['of a run, that arrived, is found by its mark', true, 'run', { status: 'done' }, 4],
     ['of a statement, that arrived, is found by its mark', true, 'statement', { status: 'done' }, 4],
     [
@@ -232,8 +232,8 @@ describe('a commit whose answer is lost', () => {
       { status: 'failed', error: { code: 'UPSTREAM_DB_UNAVAILABLE' } },
       3,
     ],
-  ])('%s', async (_, isDelivered, transaction, expected, orders) => {
-    if (!hasPostgres) return
+  ])('%s', async ([, isDelivered, transaction, expected, orders], { skip }) => {
+    needPostgres(skip)
     const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra: NOTES, isWritable: true })
     await using gate = await openGate({
       approve: () => true,
@@ -263,18 +263,24 @@ describe('a commit whose answer is lost', () => {
 })
 
 describe('a constraint that is only checked at the end', () => {
-  it.each(['run', 'statement'])('refuses the commit, and nothing of it is kept: %s', async (transaction) => {
-    if (!hasPostgres) return
-    const extra = `${NOTES} ALTER TABLE orders ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`
-    const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra, isWritable: true })
-    await using gate = await openGate({ approve: () => true, ...shop.options })
-    const code = `await db.shop.execute('insert into orders (total) values (20)')`
-    expect(await gate.run({ code, policy: shop.policy })).toMatchObject({
-      status: 'failed',
-      error: { code: 'GUEST_SQL' },
-    })
-    expect([await shop.exec('select count(*)::int from orders'), await markersOf(shop)]).toEqual([[[3]], []])
-  })
+  it.for(['run', 'statement'])(
+    'refuses the commit, and nothing of it is kept: %s',
+    async (transaction, { skip }) => {
+      needPostgres(skip)
+      const extra = `${NOTES} ALTER TABLE orders ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`
+      const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra, isWritable: true })
+      await using gate = await openGate({ approve: () => true, ...shop.options })
+      const code = `await db.shop.execute('insert into orders (total) values (20)')`
+      expect(await gate.run({ code, policy: shop.policy })).toMatchObject({
+        status: 'failed',
+        error: { code: 'GUEST_SQL' },
+      })
+      expect([await shop.exec('select count(*)::int from orders'), await markersOf(shop)]).toEqual([
+        [[3]],
+        [],
+      ])
+    },
+  )
 })
 
 describe('transaction: statement', () => {
