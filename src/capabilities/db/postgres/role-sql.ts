@@ -26,6 +26,12 @@ export function roleStatements({ tables }: DatabaseGrant, { role, schema }: Serv
   END IF;`,
     ),
     `ALTER ROLE ${to} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE`,
+    // Whoever owns the schema can put other views into it.
+    doBlock(`IF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+    WHERE n.nspname = ${quotedText(schema)} AND o.rolname <> current_user AND NOT o.rolsuper
+      AND o.oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) THEN
+    RAISE EXCEPTION 'the schema of the grant belongs to somebody else';
+  END IF;`),
     `CREATE SCHEMA IF NOT EXISTS ${within}`,
     `REVOKE ALL ON SCHEMA ${within} FROM PUBLIC`,
     ...tables.flatMap((table) => [

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { definePolicy } from '../../../../src/policy.ts'
 import { openFolder, tollgate } from '../../../harness/command-line.ts'
 import { hasPostgres, needPostgres, startPostgres, type PostgresServer } from '../../../harness/postgres.ts'
-import { serveShop } from './served-shops.ts'
+import { serveShop, statementsFor } from './served-shops.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -57,6 +57,39 @@ it('setup-role prints SQL that makes a server fit, or runs it; check --connect s
   )
   expect(await call('check', 'policy.json', '--connect', '--strict')).toMatchObject({ exit: 2 })
   expect(JSON.stringify([before, printed, wider, applied, after])).not.toMatch(/p-agent|p-admin/u)
+})
+
+it('setup-role takes no schema that somebody else has made', async ({ skip }) => {
+  needPostgres(skip)
+  const shop = await serveShop(server, { isSetUp: false })
+  const statements = statementsFor(shop.policy)
+  const [, name = ''] = /CREATE SCHEMA IF NOT EXISTS "(\w+)"/u.exec(statements.join('\n')) ?? []
+  await shop.exec(`CREATE ROLE squatter; CREATE SCHEMA ${name} AUTHORIZATION squatter`)
+  const setUp = async () => {
+    for (const sql of statements) await shop.exec(sql)
+  }
+  await expect(setUp()).rejects.toThrow('belongs to somebody else')
+  await shop.exec(`ALTER SCHEMA ${name} OWNER TO admin`)
+  await setUp()
+})
+
+it('check --connect says what writes would set off', async ({ skip }) => {
+  needPostgres(skip)
+  const entry = { read: { orders: '*' }, write: { orders: ['insert', 'delete'] } }
+  const extra =
+    'CREATE TABLE lines (id integer PRIMARY KEY, order_id integer REFERENCES orders ON DELETE CASCADE)'
+  const shop = await serveShop(server, { entry, extra, isWritable: true })
+  using folder = openFolder({ 'policy.json': JSON.stringify(shop.policy) })
+  const check = () =>
+    tollgate(['check', 'policy.json', '--connect'], {
+      cwd: folder.path,
+      env: { ...shop.options.powers?.env },
+    })
+  const told = await check()
+  expect(told.exit).toBe(2)
+  expect(told.stdout).toContain('by which lines would be written')
+  await shop.exec('DROP TABLE lines')
+  expect(await check()).toMatchObject({ exit: 0 })
 })
 
 it('setup-role refuses a filter that reads more than its row, and a url without --apply', async () => {

@@ -39,6 +39,22 @@ const openRuns = async (options: Partial<TollgateOptions> = {}, entry: object = 
   }
 }
 
+/** A host tool that does something to the server, as anybody else might. */
+const toolThat = (name: string, act: () => Promise<unknown>) =>
+  defineTool({
+    name,
+    description: 'Does something to the server.',
+    effect: 'read',
+    input: z.strictObject({}),
+    output: z.null(),
+    perform: () => act().then(() => null),
+  })
+
+const withTool = (policy: object, name: string): object => {
+  const { permissions } = policy as { permissions: object }
+  return { ...policy, permissions: { ...permissions, tools: { [name]: {} } } }
+}
+
 const markersOf = async (shop: ServedShop) => {
   const [[schema] = []] = await shop.exec("select nspname from pg_namespace where nspname like 'tollgate%'")
   return shop.exec(
@@ -74,7 +90,7 @@ describe('transaction: run', () => {
     expect(calls.at(-1)?.['subject']).toBe(`db.shop: commit 2 statements, ${String(digest)}`)
   })
 
-  it.each<[string, string, Partial<RunOptions>, object]>([
+  it.for<[string, string, Partial<RunOptions>, object]>([
     ['throws', `${ADD}; throw new Error('no')`, {}, {}],
     ['is refused something', `${ADD}; await db.shop.query('select * from secrets')`, {}, {}],
     ['is refused an approval', `${ADD}; await db.shop.execute('delete from orders')`, {}, {}],
@@ -86,8 +102,8 @@ describe('transaction: run', () => {
       { signal: AbortSignal.timeout(1500) },
       {},
     ],
-  ])('is rolled back when the run %s', async (_, code, more, rest) => {
-    if (!hasPostgres) return
+  ])('is rolled back when the run %s', async ([, code, more, rest], { skip }) => {
+    needPostgres(skip)
     await using runs = await openRuns({ approve: () => false }, {}, rest)
     const { status } = await runs.run(code, more)
     expect(status).not.toBe('done')
@@ -123,27 +139,17 @@ describe('transaction: run', () => {
   it('is lost with its connection: nothing of the run goes on, least of all the commit', async ({ skip }) => {
     needPostgres(skip)
     await using runs = await openRuns()
-    const cut = defineTool({
-      name: 'cut',
-      description: 'Ends the connection.',
-      effect: 'read',
-      input: z.strictObject({}),
-      output: z.null(),
-      async perform() {
-        await server.exec(
-          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tollgate'",
-        )
-        return null
-      },
-    })
+    const cut = toolThat('cut', () =>
+      server.exec(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tollgate'",
+      ),
+    )
     await using gate = await openGate({ approve: () => true, ...runs.shop.options, tools: [cut] })
-    const policy = runs.shop.policy as { permissions: object }
-    const cutting = { ...policy, permissions: { ...policy.permissions, tools: { cut: {} } } }
     const code = `${ADD}; await tools.cut({}); const seen = []
       for (const next of [() => db.shop.query('select 1'), () => db.shop.execute('insert into orders (total) values (1)')])
         try { await next() } catch ({ code }) { seen.push(code) }
       return seen`
-    const result = await gate.run({ code, policy: cutting })
+    const result = await gate.run({ code, policy: withTool(runs.shop.policy, 'cut') })
     expect(result).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_DB_ROLLED_BACK' } })
     expect([await runs.orders(), await runs.markers()]).toEqual([3, []])
   })
@@ -151,18 +157,22 @@ describe('transaction: run', () => {
   it('gives way to another transaction that came first', async ({ skip }) => {
     needPostgres(skip)
     await using runs = await openRuns()
-    const slow = runs.run(
-      `${ADD}; await db.shop.query('select sum(total) from orders'); await new Promise((go) => setTimeout(go, 1500))
-       await db.shop.execute('update orders set total = 7 where id = 1'); return 'done'`,
-    )
-    await expect.poll(openOnes).not.toEqual([])
-    await runs.shop.exec('update orders set total = 8 where id = 1')
-    expect(await slow).toMatchObject({
-      status: 'failed',
-      error: { code: /UPSTREAM_DB_(?:BUSY|ROLLED_BACK)/ },
+    await using gate = await openGate({
+      approve: () => true,
+      ...runs.shop.options,
+      tools: [toolThat('other', () => runs.shop.exec('update orders set total = 8 where id = 1'))],
     })
-    expect(await runs.shop.exec('select total from orders where id = 1')).toEqual([[8]])
-    expect(await runs.orders()).toBe(3)
+    const code = `${ADD}; await tools.other({}); const seen = []
+      for (const id of [1, 2]) try { await db.shop.execute('update orders set total = 7 where id = ?', [id]) } catch ({ code }) { seen.push(code) }
+      console.log(seen.join())`
+    const result = await gate.run({ code, policy: withTool(runs.shop.policy, 'other') })
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_DB_ROLLED_BACK' } })
+    expect(result.logs.map(({ text }) => text)).toEqual(['UPSTREAM_DB_BUSY,UPSTREAM_DB_ROLLED_BACK'])
+    expect(await runs.shop.exec('select id, total from orders order by id')).toEqual([
+      [1, 8],
+      [2, 20],
+      [3, 30.25],
+    ])
   })
 
   it('of a host that is killed is rolled back by the server', async ({ skip }) => {
@@ -212,7 +222,7 @@ describe('a commit whose answer is lost', () => {
     }
   let cuts = 0
 
-  it.each<[string, boolean, 'run' | 'statement', object, number]>([
+  it.for<[string, boolean, 'run' | 'statement', object, number]>([
     ['of a run, that arrived, is found by its mark', true, 'run', { status: 'done' }, 4],
     ['of a statement, that arrived, is found by its mark', true, 'statement', { status: 'done' }, 4],
     [
@@ -222,8 +232,8 @@ describe('a commit whose answer is lost', () => {
       { status: 'failed', error: { code: 'UPSTREAM_DB_UNAVAILABLE' } },
       3,
     ],
-  ])('%s', async (_, isDelivered, transaction, expected, orders) => {
-    if (!hasPostgres) return
+  ])('%s', async ([, isDelivered, transaction, expected, orders], { skip }) => {
+    needPostgres(skip)
     const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra: NOTES, isWritable: true })
     await using gate = await openGate({
       approve: () => true,
@@ -250,6 +260,27 @@ describe('a commit whose answer is lost', () => {
     })
     expect(result).toMatchObject({ commits: [{ op: 'db.shop.commit', state: 'uncertain' }] })
   })
+})
+
+describe('a constraint that is only checked at the end', () => {
+  it.for(['run', 'statement'])(
+    'refuses the commit, and nothing of it is kept: %s',
+    async (transaction, { skip }) => {
+      needPostgres(skip)
+      const extra = `${NOTES} ALTER TABLE orders ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`
+      const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra, isWritable: true })
+      await using gate = await openGate({ approve: () => true, ...shop.options })
+      const code = `await db.shop.execute('insert into orders (total) values (20)')`
+      expect(await gate.run({ code, policy: shop.policy })).toMatchObject({
+        status: 'failed',
+        error: { code: 'GUEST_SQL' },
+      })
+      expect([await shop.exec('select count(*)::int from orders'), await markersOf(shop)]).toEqual([
+        [[3]],
+        [],
+      ])
+    },
+  )
 })
 
 describe('transaction: statement', () => {
