@@ -9,7 +9,7 @@ export type Attenuation = {
   readonly callsMax: number | undefined
 }
 
-/** Caveats that every capability knows. */
+/** Caveats that every capability knows, but for those that it reads in its own way. */
 const OF_ALL = {
   mode: z.literal('read').optional(),
   calls: z.int().min(0).max(1_000_000).optional(),
@@ -32,7 +32,7 @@ export function compileCaveats(
   at: string,
   given: unknown,
 ): Attenuation {
-  const known = { ...own, ...OF_ALL }
+  const known = { ...own, ...OF_ALL, ...own }
   const parsed = z.strictObject(known).safeParse(given)
   if (!parsed.success) throw refusal(at, parsed.error, Object.keys(known))
   const { mode, calls, ...rest } = parsed.data

@@ -82,10 +82,11 @@ export class Attempt {
       deliver: (seq, answer) => this.deliver(seq, answer),
       onForged: (reason) => this.#breach(reason),
     })
-    const { journal, attempt } = this.broker
+    const { journal, runId, attempt } = this.broker
     this.#handles = new RunHandles({
       branches: grantedOps(prepared.policy).branches,
       journal,
+      runId,
       attempt,
       onForged: (reason) => this.#breach(reason),
     })

@@ -34,7 +34,7 @@ export async function readyProgram(
   tool: ToolSource,
   { capabilities, bundler, signal }: Workshop,
 ): Promise<Program> {
-  const program = makeProgram(tool, capabilities)
+  const program = await makeProgram(tool, capabilities)
   if (!('entry' in program)) return program
   const { digest, entry } = program
   const question = { file: tool.file ?? '', text: entry, isScript: tool.isScript }

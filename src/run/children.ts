@@ -33,7 +33,7 @@ export type ParentRun = {
   readonly reports: RunReports
   drivers(): RunDrivers
   ledger(): LedgerLease | undefined
-  /** Answers of staged effects; undefined when the run has no attempt any more. */
+  /** Answers of staged effects, those of children too; undefined when the run has no attempt any more. */
   staged(): Map<string, Answer> | undefined
   waitForHuman<T>(work: () => Promise<T>): Promise<T>
   reportCosts(): void
@@ -43,7 +43,10 @@ export type ParentRun = {
 
 /** What a child run is made with, beside what every run is. */
 export type Origin = {
-  readonly parent: Pick<ParentRun, 'runId' | 'task' | 'drivers' | 'logs' | 'waitForHuman' | 'reportCosts'> & {
+  readonly parent: Pick<
+    ParentRun,
+    'runId' | 'task' | 'drivers' | 'logs' | 'staged' | 'waitForHuman' | 'reportCosts'
+  > & {
     readonly children: Children
   }
   /** The call of the parent that it belongs to. */
@@ -99,8 +102,8 @@ export class Children {
   async start(order: Order): Promise<ChildEnding> {
     const memoryMb = this.#memory.take(order.limits.max_memory_mb, order.maxChildren)
     try {
-      const prepared = this.#prepare(order, memoryMb)
       this.hasSome = true
+      const prepared = await this.#prepare(order, memoryMb)
       const result = await this.#run.start(prepared, this.#originOf(order))
       return endingOf(result)
     } finally {
@@ -108,7 +111,7 @@ export class Children {
     }
   }
 
-  /** Hands what this run leaves behind to its parent, if it has one: what it used, and what it staged. */
+  /** Tells the parent, if there is one, what this run used, and whether what it staged is whole. */
   handOver(isDone: boolean, totals: WatchTotals): void {
     const { origin } = this.#run
     if (origin !== undefined) origin.parent.children.#adopt(this, isDone, totals)
@@ -116,18 +119,16 @@ export class Children {
 
   #adopt(child: Children, isDone: boolean, totals: WatchTotals): void {
     const { usage, reports, prepared } = child.#run
-    const mine = this.#run.staged()
-    for (const [scope, answer] of child.#run.staged() ?? []) mine?.set(scope, answer)
     this.#run.usage.add(usage)
     this.#run.reports.adopt(reports.approvals)
     this.spent = sumOfTotals(this.spent, { ...totals, wallMs: 0 })
     this.isSpoilt ||= child.isSpoilt || (!isDone && usage.hasEffects && canStage(prepared.policy))
   }
 
-  #prepare(order: Order, memoryMb: number): PreparedRun {
+  async #prepare(order: Order, memoryMb: number): Promise<PreparedRun> {
     const { prepared, setting } = this.#run
     const policy = this.#policyFor(order, memoryMb)
-    const program = makeProgram({ source: order.code, isScript: false }, setting.capabilityNames)
+    const program = await makeProgram({ source: order.code, isScript: false }, setting.capabilityNames)
     const inputJson = writeInput(order.input)
     const request = { tool: program.digest, policy: policy.digest, input: sha256(inputJson) }
     return {

@@ -17,6 +17,8 @@ import type { GrantedBranch } from './granted-ops.ts'
 export type HandleSetting = {
   readonly branches: ReadonlyMap<string, GrantedBranch>
   readonly journal: Journal
+  /** A child's draws are drawn on the ledger of its parent, where its seqs are no names. */
+  readonly runId: string
   /** From 1: seqs count anew in each attempt. */
   readonly attempt: number
   /** No kernel sends this: it names what is there, and refuses one handle too many itself. */
@@ -39,7 +41,7 @@ export class RunHandles {
 
   /** Reads `{"at":…,"caveats":…}` and makes a handle out of another, or out of the run's own grant. */
   only(seq: number, of: RunHandle | undefined, args: string): void {
-    const { branches, journal, attempt, onForged } = this.#setting
+    const { branches, journal, runId, attempt, onForged } = this.#setting
     const { at, caveats } = readOnly(args)
     const branch = branches.get(at ?? '')
     const depth = (of?.via.length ?? 0) + 1
@@ -47,7 +49,7 @@ export class RunHandles {
       return onForged('a handle of nothing that was granted')
     if (this.#handles.size >= HANDLES_MAX || depth > HANDLE_DEPTH_MAX)
       return onForged('more handles than a kernel makes')
-    const handle = new RunHandle({ seq, of, branch, attempt }, caveats)
+    const handle = new RunHandle({ seq, of, branch, runId, attempt }, caveats)
     this.#handles.set(seq, handle)
     journal.append('handle', `{"seq":${seq},"op":"${ONLY_OP}","of":${of?.seq ?? 0},"args":${args}}`, {
       seq,
@@ -80,6 +82,7 @@ type Place = {
   readonly seq: number
   readonly of: RunHandle | undefined
   readonly branch: GrantedBranch
+  readonly runId: string
   readonly attempt: number
 }
 
@@ -144,8 +147,8 @@ class RunHandle implements Handle {
   }
 
   #callsQuota(max: number): Quota {
-    const { seq, attempt } = this.#place
-    const meter = `handle.${attempt}.${seq}.calls`
+    const { seq, runId, attempt } = this.#place
+    const meter = `handle.${runId}.${attempt}.${seq}.calls`
     return { meter, amount: 1, max, scope: 'run', code: 'LIMIT_OP_CALLS', rule: 'only({ calls })' }
   }
 }

@@ -1,10 +1,10 @@
-import { stripTypeScriptTypes } from 'node:module'
 import { init, parse } from 'es-module-lexer'
 import { PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
 import { insteadOf } from '../bundler/instead.ts'
 import type { Locate } from '../bundler/positions.ts'
 import { digestOf } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
+import { stripTypes } from './type-stripper.ts'
 
 /** A tool as it was given. `isScript`: plain JavaScript, so no types are taken out. `file`: where it stands, by its real path, if it is a file. */
 export type ToolSource = {
@@ -71,19 +71,13 @@ function look(source: string): { readonly isModule: boolean; readonly mayImport:
   }
 }
 
-/** Node announces on standard error that stripping is experimental; whoever runs a tool has no use for that. */
-function strip(source: string): string {
-  const emitWarning: unknown = Reflect.get(process, 'emitWarning')
-  process.emitWarning = () => undefined
-  try {
-    return stripTypeScriptTypes(source)
-  } finally {
-    Reflect.set(process, 'emitWarning', emitWarning)
-  }
-}
-
-function syntaxFault(error: unknown): TollgateError {
-  const { message, stack = '' } = error as Error
+function syntaxFault({
+  message,
+  stack,
+}: {
+  readonly message: string
+  readonly stack: string
+}): TollgateError {
   const line = /^[^\n]*:(\d+)\n/.exec(stack)?.[1]
   const where = line === undefined ? '' : ` (tool.js:${line})`
   const hint = message.includes('strip-only')
@@ -110,15 +104,15 @@ function importFault(name: string): TollgateError {
 /** The same text without and with types can be two programs: `f<x>(y)` compares in the one and calls in the other. */
 const digestOfTyped = (source: string): string => digestOf(`typescript\n${source}`)
 
-function make({ source, isScript, file }: ToolSource, capabilities: readonly string[]): Program | Unbundled {
+async function make(
+  { source, isScript, file }: ToolSource,
+  capabilities: readonly string[],
+): Promise<Program | Unbundled> {
   const { isModule, mayImport } = look(source)
   const text = isModule ? source : asModule(source, capabilities)
-  let module = text
-  try {
-    if (!isScript) module = strip(text)
-  } catch (error) {
-    return { digest: digestOfTyped(source), fault: syntaxFault(error) }
-  }
+  const stripped = isScript ? { text } : await stripTypes(text)
+  if (!('text' in stripped)) return { digest: digestOfTyped(source), fault: syntaxFault(stripped) }
+  const module = stripped.text
   const digest = module === text ? digestOf(source) : digestOfTyped(source)
   // Types are imported in the text, and gone with it.
   const imports = mayImport ? importsOf(module) : []
@@ -134,9 +128,12 @@ function make({ source, isScript, file }: ToolSource, capabilities: readonly str
 export function makeProgram(
   tool: ToolSource & { readonly file?: undefined },
   capabilities: readonly string[],
-): Program
-export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program | Unbundled
-export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Program | Unbundled {
+): Promise<Program>
+export function makeProgram(tool: ToolSource, capabilities: readonly string[]): Promise<Program | Unbundled>
+export async function makeProgram(
+  tool: ToolSource,
+  capabilities: readonly string[],
+): Promise<Program | Unbundled> {
   const { source, isScript } = tool
   const isFile = tool.file !== undefined
   const known = made.get(source)
@@ -145,7 +142,7 @@ export function makeProgram(tool: ToolSource, capabilities: readonly string[]): 
   if (Buffer.byteLength(source) > PROGRAM_BYTES_MAX) {
     throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
   }
-  const program = make(tool, capabilities)
+  const program = await make(tool, capabilities)
   made.delete(source)
   made.set(source, { program, isScript, isFile, capabilities })
   const [oldest] = made.keys()

@@ -1,6 +1,6 @@
 import { createApprover } from '../approval/approver.ts'
 import type { Redactor } from '../audit/redact.ts'
-import type { BrokerRun } from '../broker/call.ts'
+import type { Answer, BrokerRun } from '../broker/call.ts'
 import { Semaphore } from '../broker/semaphore.ts'
 import { Streams } from '../broker/streams.ts'
 import type { UsageMeter } from '../budget/usage-meter.ts'
@@ -28,6 +28,8 @@ export type BrokerParts = {
   /** From 1; a run that lost its cage to a neighbour has a second. */
   readonly attempt: number
   readonly backlog: BrokerRun['backlog']
+  /** What a child stages is part of what its parent stages: a key that was used there is known here. */
+  readonly stagedAbove: BrokerRun['staged'] | undefined
   waitForHuman: BrokerRun['waitForHuman']
   end: BrokerRun['end']
 }
@@ -62,7 +64,7 @@ export function openBrokerRun(parts: BrokerParts, attempt: Attempt): BrokerRun {
       redactor,
     }),
     standing: new Map(),
-    staged: new Map(),
+    staged: parts.stagedAbove ?? new Map<string, Answer>(),
     streams: new Streams(),
     recording: undefined,
     slots: new Semaphore(policy.limits.maxConcurrentCalls),

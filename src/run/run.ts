@@ -243,6 +243,7 @@ export class Run {
       reports: this.#reports,
       attempt: this.#attempts,
       backlog: this.#inFlight.backlog,
+      stagedAbove: this.#origin?.parent.staged(),
       waitForHuman: (work) => this.#waitForHuman(work),
       end: (error) => this.#end({ kind: 'failed', error }, 'stop'),
     }

@@ -13,17 +13,27 @@ const parameter = z.union([
 /** Longest statement, in UTF-16 code units. */
 const SQL_SIZE_MAX = 32 * 1024
 
+const PARAMETERS_MAX = 1_000
+
+/** Counted before anybody looks closer: what is wrong with each parameter costs the host time. */
+const areFew = (given: unknown): boolean =>
+  typeof given !== 'object' || given === null || Object.keys(given).length <= PARAMETERS_MAX
+
 const statement = {
   sql: z.string().min(1).max(SQL_SIZE_MAX),
   /** In the order of `?`, or by the names of `:name`. */
   params: z
-    .union([
-      z.array(parameter).max(1000),
-      z.record(
-        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/u, 'must be the name of a parameter'),
-        parameter,
-      ),
-    ])
+    .unknown()
+    .refine(areFew, `are at most ${PARAMETERS_MAX}`)
+    .pipe(
+      z.union([
+        z.array(parameter),
+        z.record(
+          z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/u, 'must be the name of a parameter'),
+          parameter,
+        ),
+      ]),
+    )
     .default([]),
 }
 

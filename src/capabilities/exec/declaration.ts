@@ -42,6 +42,11 @@ const MEMBERS: Readonly<Record<ExecOp, DeclaredMember>> = {
   },
 }
 
+const ONLY: DeclaredMember = {
+  says: ['A child of the handle is given nothing but what `grants` names, or parts of it.'],
+  code: "only(caveats?: Omit<Caveats, 'mode'> & { grants?: string | readonly string[] }): Weaker<Exec>",
+}
+
 /** `exec` in TypeScript. `says`: the grant in plain words. */
 export const declareExec = (
   says: readonly string[],
@@ -50,9 +55,12 @@ export const declareExec = (
 ): Declaration => ({
   name: 'exec',
   says,
-  members: ops.map((op) => {
-    const { says: meaning = [], code } = MEMBERS[op]
-    return { says: [...meaning, ...ASKS[asks(op)]], code }
-  }),
+  members: [
+    ...ops.map((op) => {
+      const { says: meaning = [], code } = MEMBERS[op]
+      return { says: [...meaning, ...ASKS[asks(op)]], code }
+    }),
+    ONLY,
+  ],
   types: ops.includes('exec.quarantine') ? [LIMITS, OUTPUT] : [LIMITS],
 })

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { deepFreeze } from '../../canonical/canonical-json.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Grant, Judgement } from '../capability.ts'
+import { execAttenuation } from './attenuation.ts'
 import { declareExec } from './declaration.ts'
 import { EXEC_OPS, type ExecArguments, type ExecOp, type ExecRequest } from './ops.ts'
 import type { ExecDocument } from './schema.ts'
@@ -41,6 +42,7 @@ export function compileExecGrant({ max_children, max_depth, quarantine }: ExecDo
         throw new TollgateError('DENIED_NOT_GRANTED', `The policy does not grant ${op.slice(0, 64)}.`)
       return judgeExecCall(name, args as ExecArguments, max_children)
     },
+    attenuation: execAttenuation,
     actionPattern: compilePattern,
     explain: () => says,
     declare: (asks) => declareExec(says, names, (op) => asks(judgeExecCall(op, { code: '' }, max_children))),

@@ -11,7 +11,8 @@ const NAME = /^[\w$-]+(?:\.[\w$-]+)*$/
 const MEMORY_MB_MIN = 8
 
 const code = z.string().min(1).max(CODE_SIZE_MAX)
-const name = z.string().max(NAME_SIZE_MAX).regex(NAME, 'must be a name')
+/** A name of what a child can be given. */
+export const grantName = z.string().max(NAME_SIZE_MAX).regex(NAME, 'must be a name')
 const data = z.unknown().optional()
 const seconds = z.number().positive()
 
@@ -33,7 +34,7 @@ export const EXEC_OPS = {
     /** JSON data that the child is handed. */
     input: data,
     /** Capabilities (`http`), groups of ops (`db.shop`) or ops (`db.shop.query`) that the parent holds. */
-    grants: z.array(name).max(NAMES_MAX).default([]),
+    grants: z.array(grantName).max(NAMES_MAX).default([]),
     limits: limits.optional(),
   }),
   'exec.quarantine': z.strictObject({

@@ -17,6 +17,8 @@ const CHOICES_MAX = 256
 const PROPERTIES_MAX = 64
 const NAME_SIZE_MAX = 64
 const CHOICE_SIZE_MAX = 256
+/** Values in a schema, of whatever kind. */
+const PLACES_MAX = 1_024
 const CHARACTER_BITS = 16
 const NUMBER_BITS = 64
 
@@ -54,13 +56,32 @@ function levelOf(depth: number): z.ZodType<OutputSchema> {
   ) as z.ZodType<OutputSchema>
 }
 
-/** The schema of such schemas. One that could tell more than {@link BITS_MAX} bits is refused. */
-export const outputSchema = levelOf(DEPTH_MAX).superRefine((schema, refinement) => {
-  const bits = bitsOf(schema)
-  const message =
-    bits <= BITS_MAX ? undefined : `a result could tell ${bits} bits, and may tell at most ${BITS_MAX}`
-  if (message !== undefined) refinement.addIssue({ code: 'custom', message })
-})
+/** Counts what is nested in a value. Stops where there are too many. */
+function isSmall(value: unknown): boolean {
+  let left = PLACES_MAX
+  const count = (one: unknown): void => {
+    left -= 1
+    if (left < 0 || typeof one !== 'object' || one === null) return
+    for (const inner of Object.values(one)) if (left >= 0) count(inner)
+  }
+  count(value)
+  return left >= 0
+}
+
+/**
+ * The schema of such schemas. One that could tell more than {@link BITS_MAX} bits is refused, and, before anybody looks closer, one
+ * of more than {@link PLACES_MAX} values: what is wrong with each costs the host time.
+ */
+export const outputSchema = z
+  .unknown()
+  .refine(isSmall, `has at most ${PLACES_MAX} values, nested ones included`)
+  .pipe(levelOf(DEPTH_MAX))
+  .superRefine((schema, refinement) => {
+    const bits = bitsOf(schema)
+    const message =
+      bits <= BITS_MAX ? undefined : `a result could tell ${bits} bits, and may tell at most ${BITS_MAX}`
+    if (message !== undefined) refinement.addIssue({ code: 'custom', message })
+  })
 
 const bitsOfCount = (count: number): number => Math.ceil(Math.log2(Math.max(1, count)))
 

@@ -92,6 +92,14 @@ describe('query', () => {
     expect(verdicts[0]).toMatch(/^GUEST_ARGUMENTS at (?:decode|perform)$/)
   })
 
+  it('counts parameters before it looks at them, for what is wrong with each takes the time of the host', async () => {
+    using shop = openShop()
+    await using gate = await openGate()
+    const params = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, {}]))
+    const { texts } = await askShop(gate, shopPolicy(shop), [{ sql: 'select 1', params }])
+    expect(texts[0]).toContain('params: are at most 1000')
+  })
+
   it('refuses a NUL and half a character', async () => {
     using shop = openShop()
     await using gate = await openGate()

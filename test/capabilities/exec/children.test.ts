@@ -207,6 +207,18 @@ describe('what a child stages', () => {
     expect(notes.book.committed).toEqual({ a: ['parent', 'child'] })
   })
 
+  it('under one key is one thing, also when its siblings stage it again', async () => {
+    await using notes = await open()
+    const add = "return capabilities.notes.add({ store: 'a', text: 'once' }, { idempotencyKey: 'k' })"
+    const result = await notes.run(
+      `const told = []; for (const n of [1, 2]) told.push((await ${CHILD(add)}).value); return told`,
+    )
+    expect(result).toMatchObject({ status: 'done' })
+    const [first, second] = result.value as unknown[]
+    expect(second).toEqual(first)
+    expect(notes.book.committed).toEqual({ a: ['once'] })
+  })
+
   it('is discarded when its parent fails', async () => {
     await using notes = await open()
     await notes.run(`await ${CHILD(ADD)}; throw new Error('no')`)

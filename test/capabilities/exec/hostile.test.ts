@@ -175,6 +175,26 @@ describe('a child that spends', () => {
   })
 })
 
+describe('a handle that a child makes', () => {
+  // Both are made by the first call of their run.
+  const ONCE = `const one = tools.only({ calls: 1 })
+    return Promise.all([1, 2].map(() => one.look({}).then(() => 'done', ({ code }) => code)))`
+
+  it('has calls of its own, beside those of its siblings and of its parent', async () => {
+    await using gate = await openGateOf(TOOLS)
+    const { value } = await gate.run({
+      code: `const own = tools.only({ calls: 1 })
+        const order = { code: input, grants: ['tools.look'], limits: { max_tool_calls: 4 } }
+        const told = [(await exec.run(order)).value, (await exec.run(order)).value]
+        return [...told, await own.look({}).then(() => 'done', ({ code }) => code)]`,
+      input: ONCE,
+      policy: policyOf(),
+    })
+    const once = ['done', 'LIMIT_OP_CALLS']
+    expect(value).toEqual([once, once, 'done'])
+  })
+})
+
 describe('a child that does not end', () => {
   it.each([
     ['loops', 'for (;;);', { max_duration_seconds: 0.3 }, 'LIMIT_DURATION'],

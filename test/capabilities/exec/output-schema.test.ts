@@ -52,6 +52,18 @@ describe('a schema of what may leave a quarantine', () => {
     expect(accepts(schema)).toBe(false)
   })
 
+  it('is not looked at closer when it is large, for that would take the time of the host', () => {
+    const wide = (count: number): object => ({
+      type: 'object',
+      properties: Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, {}])),
+    })
+    for (const count of [1_100, 100_000])
+      expect(outputSchema.safeParse(wide(count)).error?.issues).toEqual([
+        { code: 'custom', path: [], message: 'has at most 1024 values, nested ones included' },
+      ])
+    expect(accepts({ enum: Array.from({ length: 256 }, (_, n) => n) })).toBe(true)
+  })
+
   it('may let 2 KB through and no more, however they are put', () => {
     expect(accepts({ type: 'string', maxLength: 1000 })).toBe(true)
     expect(accepts({ type: 'string', maxLength: 1100 })).toBe(false)
