@@ -50,10 +50,14 @@ export type Attacked = {
   readonly next: RunResult
 }
 
-const POLICY = {
+const policyFor = (seconds: number) => ({
   permissions: { tools: { count: {}, giant: {} } },
-  limits: { max_duration_seconds: 1, max_tool_calls: 50 },
-}
+  limits: { max_duration_seconds: seconds, max_tool_calls: 50 },
+})
+/** An attack that only its time ends takes all of it; one that takes work to fail has as much as a busy machine needs. */
+const POLICY = policyFor(1)
+const PATIENT = policyFor(30)
+const NEEDS_WORK: ReadonlySet<string> = new Set(['deaf ears'])
 
 export type ArenaSetting = {
   /** Default T1, which every Linux has. */
@@ -114,7 +118,8 @@ export class Arena implements AsyncDisposable {
   async attacked(attack: string, isNextOther = false): Promise<Attacked> {
     const gate = await this.#gate
     const principal = this.#begin(attack)
-    const result = await gate.run({ code: 'return 1', policy: POLICY, principal })
+    const policy = NEEDS_WORK.has(attack) ? PATIENT : POLICY
+    const result = await gate.run({ code: 'return 1', policy, principal })
     const performed = [...this.#performed]
     const next = await gate.run({
       code: 'return "next"',
