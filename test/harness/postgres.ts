@@ -60,9 +60,13 @@ export type PostgresServer = AsyncDisposable & {
   stop(): Promise<void>
 }
 
-/** Makes a cluster and starts it. Logging in takes a password; there is no other way in than TCP on 127.0.0.1. */
+/**
+ * Makes a cluster and starts it. Logging in takes a password; there is no other way in than TCP on 127.0.0.1. `files` are put beside
+ * its data, for settings that name them.
+ */
 export const startPostgres = async (
   settings: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> => {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-postgres-'))
   const data = join(folder, 'data')
@@ -81,6 +85,10 @@ export const startPostgres = async (
   ])
   const made = spawnSync(initdb, args, { cwd: '/', encoding: 'utf8' })
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`)
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(data, name), text, { mode: 0o600 })
+    if (isRoot) chownSync(join(data, name), NOBODY, NOBODY)
+  }
   const port = await freePort()
   const given = {
     port: String(port),

@@ -28,7 +28,8 @@ export function readAddress(url: string): Address {
   const [user, password, database] = [read.username, read.password, read.pathname.slice(1)].map(decoded)
   if (!host || !user || !password || !database) throw unfit('names no host, user, password or database')
   const stray = [...searchParams.keys()].find((name) => name !== 'sslmode')
-  if (stray !== undefined || read.hash !== '') throw unfit('may have no parameter but sslmode')
+  if (stray !== undefined || read.hash !== '')
+    throw unfit('may have no parameter but sslmode (authorities are given by NODE_EXTRA_CA_CERTS)')
   return {
     host,
     port: port === '' ? PORT_DEFAULT : Number(port),
