@@ -11,6 +11,10 @@ const kept = (name: string, command: string): string => {
 /** What the last soak measured, as it is kept in the repository. */
 export const soakFigures = (): string => kept('soak.md', 'npm run soak')
 
+const headOf = (report: string): string => report.split('\n## ', 1)[0]?.trim() ?? ''
+
+/** What rows of a database and files cost beside the same work in the host, as it was last asked alone. */
+export const dataFigures = (): string => headOf(kept('data.md', 'npm run bench -- rows file-read'))
+
 /** Machine, aims and rivals of the last whole `npm run bench`: the head of its report, before the single questions. */
-export const speedFigures = (): string =>
-  kept('report.md', 'npm run bench').split('\n## ', 1)[0]?.trim() ?? ''
+export const speedFigures = (): string => headOf(kept('report.md', 'npm run bench'))

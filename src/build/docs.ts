@@ -6,12 +6,13 @@ import { errorReference } from './docs-errors.ts'
 import { policyReference } from './docs-policy.ts'
 import { platformShare } from './docs-platform.ts'
 import { fillSections } from './docs-sections.ts'
-import { soakFigures, speedFigures } from './docs-figures.ts'
+import { dataFigures, soakFigures, speedFigures } from './docs-figures.ts'
 
 const path = join(import.meta.dirname, '..', '..', 'README.md')
 const standing = readFileSync(path, 'utf8')
 const generated = fillSections(standing, {
   commands: commandReference(),
+  data: dataFigures(),
   errors: errorReference(),
   platform: platformShare(),
   policy: policyReference(),

@@ -65,7 +65,9 @@ const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isCell = (value: unknown): value is Cell => {
-  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return true
+  // Each cell of a large result comes by here.
+  const kindOf = typeof value
+  if (kindOf === 'string' || kindOf === 'number' || kindOf === 'boolean' || value === null) return true
   if (!isRecord(value)) return false
   const [[kind, inner] = [], ...rest] = Object.entries(value)
   return rest.length === 0 && typeof inner === 'string' && ['integer', 'base64', 'real'].includes(kind ?? '')
