@@ -116,6 +116,9 @@ export const recorded = (event: string, code: string): Check =>
 const clip = (text: string): string => (text.length > 160 ? `${text.slice(0, 160)}…` : text)
 const span = (min: number, max: number): string => (min === max ? String(min) : `${min} to ${max}`)
 
+const isHonest = (next: Evidence['next']): boolean => next?.status === 'done' && next.value === 'honest'
+const isLate = (next: Evidence['next']): boolean => next?.error?.code === 'LIMIT_DURATION'
+
 /** What must hold whatever the attack is: nobody else suffers, nothing got out, and Tollgate works on. */
 export const ALWAYS: readonly Check[] = [
   check(({ thrown }) => (thrown === undefined ? undefined : `running threw ${clip(thrown)}`)),
@@ -128,10 +131,10 @@ export const ALWAYS: readonly Check[] = [
   ),
   check(({ bystander }) => (bystander.isAlive ? undefined : 'the honest run beside it was taken along')),
   check(({ next }) =>
-    next?.status === 'done' && next.value === 'honest'
-      ? undefined
-      : `the run after it ended with ${endOf(next)}`,
+    isHonest(next) || isLate(next) ? undefined : `the run after it ended with ${endOf(next)}`,
   ),
+  // It has the short time of the attack, which a busy machine may use up; a hole would use it up each time.
+  timing(({ next }) => (isLate(next) ? `the run after it ended with ${endOf(next)}` : undefined)),
   timing(({ bystander, noiseMs }) =>
     bystander.longestWaitMs <= WAIT_MS_MAX + NOISE_FACTOR * noiseMs
       ? undefined
