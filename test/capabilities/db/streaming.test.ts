@@ -8,7 +8,10 @@ const FILL = `CREATE TABLE events (id INTEGER PRIMARY KEY, note TEXT);
   INSERT INTO events SELECT n, printf('%0100d', n) FROM r`
 const ALL = `db.shop.query('select id, note from events order by id')`
 
-async function tryIt(code: string, more: { max_rows?: number; max_result_kb?: number } = {}) {
+async function tryIt(
+  code: string,
+  more: { max_rows?: number; max_result_kb?: number; timeout_seconds?: number; functions?: string[] } = {},
+) {
   using shop = openShop(FILL)
   await using gate = await openGate()
   const entry = { read: { events: '*', orders: '*' }, max_rows: ROWS, max_result_kb: 4096, ...more }
@@ -81,6 +84,19 @@ it.each([
     status: 'failed',
     error: { code, gate: 'perform', op: 'db.shop.query' },
   })
+})
+
+it('has the rows that a statement gave before it ran into its deadline', async () => {
+  const { result } = await tryIt(
+    `let seen = 0
+    const heavy = 'select count(*) from events a, events b, events c, events d'
+    const sql = 'select id, note from events union all select (' + heavy + '), null'
+    try { for await (const _ of db.shop.query(sql)) seen += 1 } catch ({ code }) { return [seen, code] }`,
+    { timeout_seconds: 1, functions: ['count'], max_rows: ROWS + 1 },
+  )
+  // All but what did not fill the last part.
+  expect(result).toMatchObject({ status: 'done', value: [expect.any(Number), 'UPSTREAM_TIMEOUT'] })
+  expect((result.value as [number])[0]).toBeGreaterThan(ROWS - 1000)
 })
 
 it('hands over rows that a poisoned realm cannot change', async () => {
