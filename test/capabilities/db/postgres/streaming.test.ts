@@ -68,7 +68,9 @@ it.for([
   expect(pulls.at(-1)).toMatchObject({ verdict: 'deny', code })
 })
 
-it('refuses rows that fit where the names of their columns, told with each part, do not', async ({ skip }) => {
+it('refuses rows that fit where the names of their columns, told with each part, do not', async ({
+  skip,
+}) => {
   needPostgres(skip)
   const names = Array.from({ length: 1000 }, (_, at) => `${'n'.repeat(56)}${at}`)
   const extra = `CREATE TABLE wide (${names.map((name) => `${name} text`).join(', ')});
