@@ -236,12 +236,11 @@ export class PostgresLine implements DatabaseLine {
     }
   }
 
-  /** Another connection, to ask what became of a commit. */
+  /** Another connection, to ask what became of a commit. It lasts that long and no longer, whatever the server answers. */
   async #reconnect(): Promise<PostgresConnection> {
     const connection = this.#connect(await this.#parts.load())
-    const timer = setTimeout(() => connection.destroy(), START_MS_MAX).unref()
-    // It is given back within that time, or not at all.
-    await connection.open().finally(() => clearTimeout(timer))
+    setTimeout(() => connection.destroy(), START_MS_MAX).unref()
+    await connection.open()
     return connection
   }
 

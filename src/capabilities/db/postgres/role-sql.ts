@@ -92,7 +92,12 @@ const markerStatements = (table: string, to: string): readonly string[] => [
   `GRANT INSERT (run_id, entry, part, digest) ON ${table} TO ${to}`,
 ]
 
-const doBlock = (body: string): string => `DO $tollgate$ BEGIN\n  ${body}\nEND $tollgate$`
+/** A name in it may hold anything: the quote around it is one that is not in it. */
+function doBlock(body: string): string {
+  let quote = '$tollgate$'
+  while (body.includes(quote)) quote = quote.replace(/\$$/u, () => '_$')
+  return `DO ${quote} BEGIN\n  ${body}\nEND ${quote}`
+}
 
 function viewStatement({ name, show, mask, where, write }: TableGrant, within: string): string {
   const shown = show?.map(quoted) ?? ['*']

@@ -39,6 +39,7 @@ export class RowParts {
     }
   }
 
+  /** Throws Refused `bytes`. */
   finish(): void {
     this.#send(LAST)
   }
@@ -50,7 +51,9 @@ export class RowParts {
   }
 
   #send(mark: string): void {
-    this.#parts.push(`${mark}{"ok":true,"columns":${this.#columns ?? '[]'},"rows":[${this.#rows.join(',')}]}`)
+    const text = `${mark}{"ok":true,"columns":${this.#columns ?? '[]'},"rows":[${this.#rows.join(',')}]}`
+    // The names come with each part, and may be more than the rows. Whoever waits for a part that was not taken would wait for ever.
+    if (!this.#parts.push(text)) throw new Refused('bytes', '')
     this.#rows = []
     this.#partBytes = 0
   }

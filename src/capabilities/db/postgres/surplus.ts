@@ -31,7 +31,8 @@ WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreate
   t AS (SELECT c.oid, n.nspname, c.relname, c.relkind, p.privilege FROM pg_catalog.pg_class c JOIN n ON n.oid = c.relnamespace
     CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (privilege), r
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (NOT n.system OR p.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
-        OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_hba_file_rules'))
+        OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_hba_file_rules', 'pg_statistic')
+        OR NOT pg_catalog.has_any_column_privilege('public', c.oid, 'SELECT'))
       AND NOT (n.nspname = $2 AND p.privilege || ' ' || c.relname = ANY ($3))
       AND NOT (n.system AND c.relname IN ('pg_settings') AND p.privilege = 'UPDATE')
       AND CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
@@ -46,6 +47,10 @@ UNION ALL SELECT 'is a member of ' || m.rolname, false FROM pg_catalog.pg_auth_m
   JOIN pg_catalog.pg_roles m ON m.oid = a.roleid
 UNION ALL SELECT 'owns ' || s.classid::pg_catalog.regclass || ' ' || s.objid, false FROM pg_catalog.pg_shdepend s JOIN r
   ON s.refobjid = r.oid WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'o'
+UNION ALL SELECT 'has a right of its own on ' || s.classid::pg_catalog.regclass || ' ' || s.objid, false FROM d, pg_catalog.pg_shdepend s
+  JOIN r ON s.refobjid = r.oid WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'a'
+    AND s.dbid IN (0, d.oid) AND s.classid::pg_catalog.regclass::text NOT IN ('pg_class', 'pg_proc', 'pg_namespace', 'pg_database',
+      'pg_foreign_server', 'pg_language', 'pg_type')
 UNION ALL SELECT 'may create schemas in the database', false FROM d, r WHERE pg_catalog.has_database_privilege(r.oid, d.oid, 'CREATE')
 UNION ALL SELECT 'may create temporary tables', true FROM d, r WHERE pg_catalog.has_database_privilege(r.oid, d.oid, 'TEMP')
 UNION ALL SELECT 'may create in the schema ' || ns.nspname, false FROM pg_catalog.pg_namespace ns, r
@@ -58,9 +63,12 @@ UNION ALL SELECT 'may use the sequence ' || n.nspname || '.' || c.relname, false
         JOIN pg_catalog.pg_class b ON b.oid = a.refobjid JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace
         WHERE a.objid = c.oid AND a.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.deptype IN ('a', 'i')
           AND bn.nspname = 'public' AND b.relname = ANY ($6)))
-UNION ALL SELECT 'may call ' || n.nspname || '.' || p.proname, false FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace, r
-  WHERE pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
-    AND ((n.system AND p.proname = ANY ($4)) OR (NOT n.system AND (p.prosecdef OR p.proname LIKE 'dblink%')))
+UNION ALL SELECT 'may call ' || n.nspname || '.' || p.proname, false FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang, r
+  WHERE ((n.system AND p.proname = ANY ($4))
+      OR (NOT n.system AND (p.prosecdef OR p.proname LIKE 'dblink%' OR NOT (l.lanpltrusted OR l.lanname IN ('internal', 'c'))))
+      OR (p.proacl IS NOT NULL AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')))
+    AND pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
 UNION ALL SELECT DISTINCT 'may call pg_catalog.' || p.proname, true FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace, r
   WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($5) AND pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
 UNION ALL SELECT 'may use the server ' || f.srvname, false FROM pg_catalog.pg_foreign_server f, r

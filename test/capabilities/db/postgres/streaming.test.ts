@@ -67,3 +67,18 @@ it.for([
   expect(result).toMatchObject({ status: 'done', value: [true, code, 'perform'] })
   expect(pulls.at(-1)).toMatchObject({ verdict: 'deny', code })
 })
+
+it('refuses rows that fit where the names of their columns, told with each part, do not', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const names = Array.from({ length: 1000 }, (_, at) => `${'n'.repeat(56)}${at}`)
+  const extra = `CREATE TABLE wide (${names.map((name) => `${name} text`).join(', ')});
+    INSERT INTO wide SELECT repeat('x', 60000) FROM generate_series(1, 60)`
+  const shop = await serveShop(server, { entry: { read: { wide: '*' }, max_result_kb: 4096 }, extra })
+  await using gate = await openGate(shop.options)
+  const code = `let seen = 0
+    try { for await (const row of db.shop.query('select * from wide')) seen += 1 } catch (error) { return [error.code, seen > 0] }`
+  const result = await gate.run({ code, policy: shop.policy })
+  expect(result).toMatchObject({ status: 'done', value: ['LIMIT_RESPONSE_SIZE', true] })
+})

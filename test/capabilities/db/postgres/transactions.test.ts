@@ -262,6 +262,34 @@ describe('a commit whose answer is lost', () => {
   })
 })
 
+it('a commit whose answer is lost on a server that then says nothing more stays uncertain, and the run ends', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  let isLost = false
+  const dial: Dial = (host, port) => {
+    const socket = createDbPowers().dial(host, port)
+    const write = socket.write.bind(socket) as (bytes: Uint8Array, ...rest: unknown[]) => boolean
+    socket.write = ((bytes: Uint8Array, ...rest: unknown[]): boolean => {
+      const text = Buffer.from(bytes).toString('latin1')
+      if (text.includes('COMMIT')) {
+        isLost = true
+        socket.destroy()
+        return true
+      }
+      return isLost && text.includes('BEGIN READ WRITE') ? true : write(bytes, ...rest)
+    }) as typeof socket.write
+    return socket
+  }
+  const shop = await serveShop(server, { entry: WRITE, extra: NOTES, isWritable: true })
+  await using gate = await openGate({ approve: () => true, ...shop.weakened({ dial }) })
+  const result = await gate.run({ code: ADD, policy: shop.policy })
+  expect(result).toMatchObject({
+    status: 'failed',
+    commits: [{ op: 'db.shop.commit', state: 'uncertain' }],
+  })
+})
+
 describe('a constraint that is only checked at the end', () => {
   it.for(['run', 'statement'])(
     'refuses the commit, and nothing of it is kept: %s',
