@@ -1,5 +1,5 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
-import type { ChildPower, Chunks, Commit, DriverSetting, Outcome } from '../capability.ts'
+import type { ChildPower, Commit, DriverSetting, Outcome } from '../capability.ts'
 import { readAnswer, readRows, readTables, readWritten } from './answer.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
@@ -7,11 +7,10 @@ import { DatabaseProcess } from './database-process.ts'
 import { ANSWER_EXTRA_BYTES } from './frames.ts'
 import type { DbRequest, DbTable } from './ops.ts'
 import { lostError, refusalError } from './refusal-error.ts'
+import { rowOutcome } from './row-outcome.ts'
 import { digestAfter, StagedStatements } from './staged-statements.ts'
+import { StatementQueue, type Begun } from './statement-queue.ts'
 import type { OpenQuestion, Question, StatementBounds } from './wire.ts'
-
-/** What a statement answers first, and when all of it is here. */
-type Begun = { readonly outcome: Outcome; readonly arrived: Promise<void> | undefined }
 
 type RunFacts = Pick<DriverSetting, 'principal' | 'runId'>
 type Live = { readonly process: DatabaseProcess; readonly tables: readonly DbTable[] }
@@ -32,8 +31,8 @@ export class SqliteLine implements DatabaseLine {
   readonly #power: ChildPower
   readonly #setting: RunFacts
   readonly #staged: StagedStatements
+  readonly #queue = new StatementQueue()
   #live: Live | undefined
-  #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #hasWritten = false
   #lost: string | undefined
@@ -47,13 +46,7 @@ export class SqliteLine implements DatabaseLine {
   }
 
   perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
-    const began = this.#last.then(() => this.#perform(request, bounds, signal))
-    // The next statement waits for all of this one's answer, not for whoever reads it.
-    this.#last = began.then(
-      ({ arrived }) => arrived,
-      () => undefined,
-    )
-    return began.then(({ outcome }) => outcome)
+    return this.#queue.add(() => this.#perform(request, bounds, signal))
   }
 
   staged(): Commit | undefined {
@@ -80,14 +73,14 @@ export class SqliteLine implements DatabaseLine {
     switch (request.kind) {
       case 'schema': {
         const tables = all.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
-        return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length), arrived: undefined }
+        return { outcome: outcomeOf({ tables }, JSON.stringify(tables).length) }
       }
       case 'query':
         return this.#query(request, bounds, process, signal)
       case 'execute':
-        return { outcome: await this.#execute(request, bounds, process, signal), arrived: undefined }
+        return { outcome: await this.#execute(request, bounds, process, signal) }
       case 'commit':
-        return { outcome: await this.#commit(request, process, signal), arrived: undefined }
+        return { outcome: await this.#commit(request, process, signal) }
     }
   }
 
@@ -99,25 +92,12 @@ export class SqliteLine implements DatabaseLine {
   ): Promise<Begun> {
     const question = { ask: 'query', sql, params, first, hidden, rowsMax } as const
     const parts = process.ask(question, signal, this.#database.timeoutMs)
-    let rowsLeft = rowsMax
-    const next = async (): ReturnType<Chunks['next']> => {
-      const { text, isLast } = await parts.next()
+    const outcome = await rowOutcome(parts, rowsMax, (text, rowsLeft) => {
       const answer = this.#judged(process, () => readAnswer(text))
       if (!answer.ok) throw this.#refused(process, answer, rowsMax)
-      const value = this.#judged(process, () => readRows(answer.fields, rowsLeft))
-      rowsLeft -= value.rows.length
-      return {
-        value: isLast ? value : { ...value, more: true },
-        ingressBytes: Buffer.byteLength(text),
-        isLast,
-      }
-    }
-    const { value, ingressBytes, isLast } = await next()
-    // Of a result in parts, the records of its pulls tell the rest.
-    const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
-    const chunks: Chunks = { next, close: () => undefined }
-    const outcome = { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
-    return { outcome, arrived: parts.arrived }
+      return this.#judged(process, () => readRows(answer.fields, rowsLeft))
+    })
+    return { outcome, over: parts.arrived }
   }
 
   async #execute(
@@ -186,7 +166,7 @@ export class SqliteLine implements DatabaseLine {
    * write it: another process opens it, and so rolls it back.
    */
   async #rollBack(process: DatabaseProcess): Promise<void> {
-    await this.#last
+    await this.#queue.idle
     if (!process.isOver) {
       await process.ask({ ask: 'rollback' }, NEVER, ROLLBACK_MS_MAX).arrived
       return process.kill()

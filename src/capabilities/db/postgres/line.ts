@@ -1,5 +1,5 @@
 import { TollgateError } from '../../../errors/tollgate-error.ts'
-import type { Chunks, Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
+import type { Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
 import { AnswerParts } from '../answer-parts.ts'
 import { readAnswer, readRows } from '../answer.ts'
 import type { DatabaseGrant } from '../database-grant.ts'
@@ -7,6 +7,8 @@ import type { DatabaseLine } from '../database-line.ts'
 import { ANSWER_EXTRA_BYTES } from '../frames.ts'
 import type { DbRequest } from '../ops.ts'
 import { refusalError } from '../refusal-error.ts'
+import { rowOutcome } from '../row-outcome.ts'
+import { StatementQueue, type Begun } from '../statement-queue.ts'
 import { bound } from './cells.ts'
 import type { Dial, PostgresConnection } from './connection.ts'
 import { connectionOf, START_MS_MAX, type Connect } from './connecting.ts'
@@ -52,7 +54,6 @@ type Live = {
   readonly server: OpenedServer
   readonly parts: LoadedParts
 }
-type Begun = { readonly outcome: Outcome; readonly over: Promise<void> }
 
 /** A PostgreSQL database of one run: a connection of its own, never another run's. Statements queue. */
 export class PostgresLine implements DatabaseLine {
@@ -61,9 +62,9 @@ export class PostgresLine implements DatabaseLine {
   readonly #parts: PostgresParts
   readonly #principal: string
   readonly #secret: ResolvedSecret | undefined
+  readonly #queue = new StatementQueue()
   #live: Live | undefined
   #opening: PostgresConnection | undefined
-  #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
   readonly #writes: ServerWrites
 
@@ -82,13 +83,7 @@ export class PostgresLine implements DatabaseLine {
   }
 
   perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
-    const began = this.#last.then(() => this.#perform(request, bounds, signal))
-    // The next statement waits until this one is over on the server, not for whoever reads it.
-    this.#last = began.then(
-      ({ over }) => over,
-      () => undefined,
-    )
-    return began.then(({ outcome }) => outcome)
+    return this.#queue.add(() => this.#perform(request, bounds, signal))
   }
 
   staged(): Commit | undefined {
@@ -113,43 +108,27 @@ export class PostgresLine implements DatabaseLine {
     const live = await this.#open(signal)
     const held = { ...this.#database, rowsMax: bounds.rowsMax }
     if (request.kind === 'commit')
-      return begunWith(await this.#writes.commit(request, { ...live, held, signal }))
+      return { outcome: await this.#writes.commit(request, { ...live, held, signal }) }
     if (request.kind === 'schema') {
       const tables = live.server.tables.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
-      return begunWith(outcomeOf({ tables }, JSON.stringify(tables).length))
+      return { outcome: { value: { tables }, ingressBytes: JSON.stringify(tables).length, egressBytes: 0 } }
     }
     const sent = this.#tried(() => live.parts.gate(request, live.server, bounds))
     live.connection.allow(WIRE_FACTOR * held.bytesMax + WIRE_EXTRA_BYTES)
     if (request.kind === 'execute') {
       const begin = (): Promise<void> => this.#begin(live.connection, live.parts.beginWrite)
-      return begunWith(await this.#writes.execute(request, { ...live, sent, begin, held, signal }))
+      return { outcome: await this.#writes.execute(request, { ...live, sent, begin, held, signal }) }
     }
     const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
     const over = this.#watched(
       { live, parts, signal, held },
       this.#run(live, held, sent, { first: request.first, parts, isOpen }),
     )
-    return { outcome: await this.#answer(parts, bounds.rowsMax), over }
-  }
-
-  /** The first part of an answer, and how the rest is had. */
-  async #answer(parts: AnswerParts, rowsMax: number): Promise<Outcome> {
-    let rowsLeft = rowsMax
-    const next = async (): ReturnType<Chunks['next']> => {
-      const { text, isLast } = await parts.next()
+    const outcome = await rowOutcome(parts, bounds.rowsMax, (text, rowsLeft) => {
       const answer = readAnswer(text)
-      const value = readRows(answer.ok ? answer.fields : {}, rowsLeft)
-      rowsLeft -= value.rows.length
-      return {
-        value: isLast ? value : { ...value, more: true },
-        ingressBytes: Buffer.byteLength(text),
-        isLast,
-      }
-    }
-    const { value, ingressBytes, isLast } = await next()
-    const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
-    const chunks: Chunks = { next, close: () => undefined }
-    return { ...outcomeOf(value, ingressBytes), facts, ...(!isLast && { chunks }) }
+      return readRows(answer.ok ? answer.fields : {}, rowsLeft)
+    })
+    return { outcome, over }
   }
 
   /** One statement that reads: in the transaction of what the run wrote, or in one of its own that is rolled back, come what may. */
@@ -257,7 +236,3 @@ export class PostgresLine implements DatabaseLine {
     }
   }
 }
-
-const begunWith = (outcome: Outcome): Begun => ({ outcome, over: Promise.resolve() })
-
-const outcomeOf = (value: unknown, ingressBytes: number): Outcome => ({ value, ingressBytes, egressBytes: 0 })
