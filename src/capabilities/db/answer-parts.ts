@@ -14,11 +14,22 @@ export class AnswerParts {
   #waiting: PromiseWithResolvers<AnswerPart> | undefined
   #error: TollgateError | undefined
   #bytes = 0
+  #isBegun = false
   #isWhole = false
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
     this.arrived = this.#arrived.promise
+  }
+
+  /** Whether a part has come: its call is over then, and what is left belongs to who reads on. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  /** Whether nothing more comes. */
+  get isWhole(): boolean {
+    return this.#isWhole
   }
 
   /** Takes a part off the wire; false for what is none, or comes after the last one, or is too much. */
@@ -27,6 +38,7 @@ export class AnswerParts {
     const mark = text[0]
     if (this.#isWhole || this.#bytes > this.#bytesMax || (mark !== MORE && mark !== LAST)) return false
     const isLast = mark === LAST
+    this.#isBegun = true
     this.#parts.push({ text: text.slice(1), isLast })
     if (isLast) this.#end()
     this.#serve()

@@ -30,9 +30,14 @@ export class DatabaseProcess {
     return this.#isOver
   }
 
+  /** Whether it works on an answer. */
+  get isBusy(): boolean {
+    return this.#parts?.isWhole === false
+  }
+
   /**
-   * Asks; the answer comes in parts. At the deadline, or when the signal fires, the process is killed: nothing else stops a
-   * statement that runs. The parts end with UPSTREAM_TIMEOUT, UPSTREAM_DB_UNAVAILABLE or UPSTREAM_PROTOCOL then.
+   * Asks; the answer comes in parts. At the deadline, or when the signal fires before the first part, the process is killed: nothing
+   * else stops a statement that runs. The parts end with UPSTREAM_TIMEOUT, UPSTREAM_DB_UNAVAILABLE or UPSTREAM_PROTOCOL then.
    */
   ask(question: Question, signal: AbortSignal, timeoutMs = START_MS_MAX): AnswerParts {
     if (this.#isOver) throw gone()
@@ -45,10 +50,13 @@ export class DatabaseProcess {
         }),
       )
     const timer = setTimeout(late, timeoutMs)
-    signal.addEventListener('abort', late, { once: true })
+    const cancel = (): void => {
+      if (!parts.isBegun) late()
+    }
+    signal.addEventListener('abort', cancel, { once: true })
     void parts.arrived.then(() => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', late)
+      signal.removeEventListener('abort', cancel)
     })
     if (signal.aborted) late()
     else this.#port.write(encodeFrame(JSON.stringify(question)))

@@ -10,6 +10,7 @@ export async function rowOutcome(
   parts: AnswerParts,
   rowsMax: number,
   read: (text: string, rowsLeft: number) => DbRows,
+  leave: () => void = () => undefined,
 ): Promise<Outcome> {
   let rowsLeft = rowsMax
   const next = async (): ReturnType<Chunks['next']> => {
@@ -25,6 +26,6 @@ export async function rowOutcome(
   const { value, ingressBytes, isLast } = await next()
   // Of a result in parts, the records of its pulls tell the rest.
   const facts = { rows: rowsMax - rowsLeft, ...(!isLast && { more: true }) }
-  const chunks: Chunks = { next, close: () => undefined }
+  const chunks: Chunks = { next, close: leave }
   return { value, ingressBytes, egressBytes: 0, facts, ...(!isLast && { chunks }) }
 }

@@ -59,6 +59,8 @@ export class SqliteLine implements DatabaseLine {
     this.#isClosed = true
     clearTimeout(this.#lock)
     const { process } = this.#live ?? {}
+    // What somebody still read from is rolled back without it.
+    if (process?.isBusy === true) process.kill()
     if (process !== undefined && this.#hasWritten) await this.#rollBack(process)
     process?.kill()
   }

@@ -53,6 +53,28 @@ describe('transaction: run', () => {
     expect(calls.at(-1)?.['subject']).toBe(`db.shop: commit 2 statements, ${String(digest)}`)
   })
 
+  it.each([
+    ['is committed', 'done', 4, ''],
+    ['is rolled back', 'failed', 3, 'throw new Error("no")'],
+  ] as const)(
+    '%s where a run that is %s has left rows unread that still came',
+    async (_, status, count, end) => {
+      const fill = `CREATE TABLE events (id INTEGER, note TEXT);
+      WITH RECURSIVE r (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < 3000) INSERT INTO events SELECT n, printf('%0100d', n) FROM r`
+      const entry = { read: { orders: '*', events: '*' }, write: { orders: ['insert'] } }
+      await using runs = await openRuns({}, { ...entry, max_result_kb: 4096, max_rows: 5000 }, {}, fill)
+      const { status: told } = await runs.run(
+        `${ADD}
+        const slow = 'select * from events union all select count(*), null from events a, events b where a.id + b.id > 3'
+        for await (const { id } of db.shop.query(slow)) if (id === 3) break
+        ${end}`,
+      )
+      expect(told).toBe(status)
+      expect(runs.orders()).toBe(count)
+      expect(runs.markers()).toHaveLength(count - 3)
+    },
+  )
+
   it.each<[string, string, Partial<RunOptions>, object]>([
     ['throws', `${ADD}; throw new Error('no')`, {}, {}],
     ['is refused something', `${ADD}; await db.shop.query('select * from secrets')`, {}, {}],

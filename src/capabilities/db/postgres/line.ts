@@ -5,7 +5,7 @@ import { readAnswer, readRows } from '../answer.ts'
 import type { DatabaseGrant } from '../database-grant.ts'
 import type { DatabaseLine } from '../database-line.ts'
 import { ANSWER_EXTRA_BYTES } from '../frames.ts'
-import type { DbRequest } from '../ops.ts'
+import type { DbRequest, DbRows } from '../ops.ts'
 import { refusalError } from '../refusal-error.ts'
 import { rowOutcome } from '../row-outcome.ts'
 import { StatementQueue, type Begun } from '../statement-queue.ts'
@@ -53,6 +53,14 @@ type Live = {
   readonly connection: PostgresConnection
   readonly server: OpenedServer
   readonly parts: LoadedParts
+}
+
+/** A statement that reads, and whether anybody still wants its rows. */
+type Reading = {
+  readonly first: boolean
+  readonly parts: AnswerParts
+  readonly isOpen: boolean
+  isLeft: boolean
 }
 
 /** A PostgreSQL database of one run: a connection of its own, never another run's. Statements queue. */
@@ -120,13 +128,14 @@ export class PostgresLine implements DatabaseLine {
       return { outcome: await this.#writes.execute(request, { ...live, sent, begin, held, signal }) }
     }
     const parts = new AnswerParts(this.#database.bytesMax + ANSWER_EXTRA_BYTES)
-    const over = this.#watched(
-      { live, parts, signal, held },
-      this.#run(live, held, sent, { first: request.first, parts, isOpen }),
-    )
-    const outcome = await rowOutcome(parts, bounds.rowsMax, (text, rowsLeft) => {
+    const reading: Reading = { first: request.first, parts, isOpen, isLeft: false }
+    const over = this.#watched({ live, parts, signal, held }, this.#run(live, held, sent, reading))
+    const read = (text: string, rowsLeft: number): DbRows => {
       const answer = readAnswer(text)
       return readRows(answer.ok ? answer.fields : {}, rowsLeft)
+    }
+    const outcome = await rowOutcome(parts, bounds.rowsMax, read, () => {
+      reading.isLeft = true
     })
     return { outcome, over }
   }
@@ -136,14 +145,15 @@ export class PostgresLine implements DatabaseLine {
     { connection, parts: { begin } }: Live,
     { rowsMax, bytesMax }: DatabaseGrant,
     sent: Numbered,
-    { first, parts, isOpen }: { first: boolean; parts: AnswerParts; isOpen: boolean },
+    reading: Reading,
   ): Promise<void> {
+    const { first, parts, isOpen } = reading
     const rows = new RowParts(parts, { rowsMax, bytesMax })
     const wanted = (): number => (first ? 1 : Math.min(BATCH_ROWS, rowsMax - rows.count + 1))
     const read = async (): Promise<void> => {
       for await (const batch of connection.batches(sent.text, sent.values.map(bound), wanted)) {
         rows.add(batch)
-        if (first) break
+        if (first || reading.isLeft) break
       }
     }
     if (isOpen) {
@@ -166,7 +176,10 @@ export class PostgresLine implements DatabaseLine {
     await connection.all(SET, [String(this.#database.timeoutMs), this.#principal])
   }
 
-  /** Waits for a statement; at its deadline, or when the signal fires, its connection is torn down and the server told to stop. */
+  /**
+   * Waits for a statement; at its deadline, or when the signal fires before its first part, its connection is torn down and the
+   * server told to stop.
+   */
   async #watched(
     {
       live: { connection },
@@ -181,14 +194,17 @@ export class PostgresLine implements DatabaseLine {
       connection.destroy()
     }
     const timer = setTimeout(late, this.#database.timeoutMs)
-    signal.addEventListener('abort', late, { once: true })
+    const cancel = (): void => {
+      if (!parts.isBegun) late()
+    }
+    signal.addEventListener('abort', cancel, { once: true })
     try {
       await run
     } catch (error) {
       parts.fail(isTimeout(error) ? tooLate() : refusalError(refusedFor(error), held))
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', late)
+      signal.removeEventListener('abort', cancel)
     }
   }
 

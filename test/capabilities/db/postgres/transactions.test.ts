@@ -290,6 +290,25 @@ it('a commit whose answer is lost on a server that then says nothing more stays 
   })
 })
 
+it.for([
+  ['is committed', 'done', 4, ''],
+  ['is rolled back', 'failed', 3, 'throw new Error("no")'],
+] as const)(
+  'what a run wrote %s where the run, which is %s, has left rows unread that still came',
+  async ([, status, count, end], { skip }) => {
+    needPostgres(skip)
+    await using runs = await openRuns({}, { max_result_kb: 9000, max_rows: 9000 })
+    const many = `select n, repeat('x', 1000) as t from generate_series(1, 8000) n`
+    const result = await runs.run(
+      `${ADD}; for await (const { n } of db.shop.query("${many}")) if (n === 3) break; ${end}`,
+    )
+    expect(result.status).toBe(status)
+    expect(await runs.orders()).toBe(count)
+    expect(await runs.markers()).toHaveLength(count - 3)
+    expect(await openOnes()).toEqual([])
+  },
+)
+
 describe('a constraint that is only checked at the end', () => {
   it.for(['run', 'statement'])(
     'refuses the commit, and nothing of it is kept: %s',
