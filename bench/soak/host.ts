@@ -14,6 +14,7 @@ import {
   type TollgateOptions,
 } from '../../src/index.ts'
 import { offspringOf, ProcessRoll, processesThatName } from './processes.ts'
+import { makeWorld, type World } from './world.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 const ENTRY = join(CHECKOUT, 'dist', 'cage', 'main.mjs')
@@ -35,6 +36,8 @@ const LIE = JSON.stringify({
 export type SoakHost = {
   readonly gate: Tollgate
   readonly tier: Tier
+  /** What its runs read and write. */
+  readonly world: World
   /** Says what happens when the run with this token has begun: it is cancelled, its cage is killed. Later runs forget it. */
   whenBegun(token: string, act: () => void): void
   forget(token: string): void
@@ -155,6 +158,7 @@ export const openHost = async ({
   return {
     gate,
     tier,
+    world: makeWorld(folder),
     whenBegun: (token, act) => void begun.set(token, act),
     forget(token) {
       begun.delete(token)

@@ -1,5 +1,6 @@
 /** The kinds of runs that make up a soak, each with the one outcome that it must have. */
 import type { RunOptions, RunResult } from '../../src/index.ts'
+import { dataKinds } from './data-kinds.ts'
 import type { SoakHost } from './host.ts'
 
 /** One run of a kind, ready to go. */
@@ -15,6 +16,8 @@ export type Kind = {
   readonly isGood?: true
   /** `done`, `cancelled`, or the code that it must fail with. */
   readonly expected: string
+  /** Runs that it starts itself. */
+  readonly childRuns?: number
   prepare(token: string): Prepared
   /** What is wrong with a result that ended as it must, or undefined. */
   readonly check?: (result: RunResult) => string | undefined
@@ -172,18 +175,19 @@ const ended = (
   },
 })
 
-const cancelled = (name: string, weight: number, code: string, host: SoakHost): Kind => {
-  const kind = ended(name, weight, { expected: 'cancelled', code, act: () => () => undefined }, host)
-  return {
-    ...kind,
-    prepare(token) {
-      const cancel = new AbortController()
-      const prepared = kind.prepare(token)
-      host.whenBegun(token, () => cancel.abort())
-      return { ...prepared, signal: cancel.signal }
-    },
-  }
-}
+/** The same kind, cancelled once it has begun. */
+const cancelling = (kind: Kind, host: SoakHost): Kind => ({
+  ...kind,
+  prepare(token) {
+    const cancel = new AbortController()
+    const prepared = kind.prepare(token)
+    host.whenBegun(token, () => cancel.abort())
+    return { ...prepared, signal: cancel.signal }
+  },
+})
+
+const cancelled = (name: string, weight: number, code: string, host: SoakHost): Kind =>
+  cancelling(ended(name, weight, { expected: 'cancelled', code, act: () => () => undefined }, host), host)
 
 const hostileKinds = (host: SoakHost): readonly Kind[] => {
   const killed = (name: string, weight: number, code: string, inside: boolean): Kind =>
@@ -242,5 +246,6 @@ const hostileKinds = (host: SoakHost): readonly Kind[] => {
 export const kindsFor = (host: SoakHost, origin: string): readonly Kind[] => [
   ...goodKinds(origin),
   ...reusingKinds(origin),
+  ...dataKinds(host.world, (kind) => cancelling(kind, host)),
   ...hostileKinds(host),
 ]

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as rest } from 'node:timers/promises'
 import { createTollgate } from '../../src/index.ts'
+import { LEAVES_A_FILE, LEAVES_A_ROW } from './data-kinds.ts'
 import { stateOf, type SoakHost } from './host.ts'
+import type { Tally } from './load.ts'
 import { offspringOf } from './processes.ts'
 import { takeTraces, type Traces } from './samples.ts'
 
@@ -15,6 +17,9 @@ const LOOK_MS = 20
 /** Cages that may rest: a spare, and as many bound ones as the pool keeps; in a box each has three processes. */
 const RESTING_CAGES_MAX = 1 + 2 * availableParallelism()
 const PROCESSES_PER_CAGE_MAX = 4
+
+/** Belongs to who commits files; nobody may remove it while somebody waits for it. */
+const COMMIT_LOCK = 'file-commits.lock'
 
 const until = async (isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<boolean> => {
   const endMs = performance.now() + patienceMs
@@ -61,13 +66,22 @@ export const closedProblems = async (
   return problems
 }
 
+/** Problems of what the runs were to leave in their world, by what is known of them. */
+export const worldProblems = (
+  { world }: Pick<SoakHost, 'world'>,
+  tallies: readonly Tally[],
+): readonly string[] => {
+  const countOf = (name: string): number => tallies.find(({ kind }) => kind === name)?.right ?? 0
+  return world.problems(countOf(LEAVES_A_ROW), countOf(LEAVES_A_FILE) > 0)
+}
+
 /** What the files of a state hold, read by nobody but SQLite. */
 const databaseProblems = (folder: string, runs: number): readonly string[] => {
   const state = stateOf(folder)
   const problems: string[] = []
   const names = readdirSync(state)
   const [file = ''] = names.filter((name) => name.endsWith('.db'))
-  const stray = names.filter((name) => !name.startsWith(file))
+  const stray = names.filter((name) => !name.startsWith(file) && name !== COMMIT_LOCK)
   if (stray.length > 0) problems.push(`files in the state that nobody knows: ${stray.join(', ')}`)
   const database = new DatabaseSync(join(state, file), { readOnly: true })
   try {

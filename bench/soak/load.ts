@@ -64,6 +64,8 @@ export class Load {
   readonly tallies: readonly Tally[]
   readonly surprises: Surprise[] = []
   runs = 0
+  /** Runs that runs started. */
+  childRuns = 0
   readonly #setting: LoadSetting
   readonly #random: () => number
   readonly #byKind: ReadonlyMap<string, Tally>
@@ -138,6 +140,7 @@ export class Load {
     }
     host.forget(token)
     this.runs += 1
+    this.childRuns += kind.childRuns ?? 0
     this.#windowRuns += 1
     this.#count(kind, wrong, runId)
     if (kind.isGood !== true) return

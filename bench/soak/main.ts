@@ -12,7 +12,7 @@ import { parseArgs, promisify } from 'node:util'
 import { describeMachine, watchOthers } from '../measure/machine.ts'
 import { openHost, type SoakHost } from './host.ts'
 import { kindsFor } from './kinds.ts'
-import { closedProblems, restingProblems } from './leftovers.ts'
+import { closedProblems, restingProblems, worldProblems } from './leftovers.ts'
 import { Load } from './load.ts'
 import { formatWhole, isSound, keepSoak, soakReport } from './report.ts'
 import { takeSample, takeTraces, type Sample } from './samples.ts'
@@ -174,7 +174,8 @@ const whole = async (upstream: Upstream) => {
   const problems = [
     ...resting,
     ...(await closedProblems(host, before, tolerance)),
-    ...(await stateProblemsOf(join(folder, 'soak'), gathered.load.runs)),
+    ...worldProblems(host, gathered.load.tallies),
+    ...(await stateProblemsOf(join(folder, 'soak'), gathered.load.runs + gathered.load.childRuns)),
   ]
   note(`before: ${JSON.stringify(before)}\nafter: ${JSON.stringify(takeTraces())}`)
   return { ...gathered, host, foreignShare, problems }

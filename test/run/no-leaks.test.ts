@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openHost, type HostSetting } from '../../bench/soak/host.ts'
 import { kindsFor } from '../../bench/soak/kinds.ts'
-import { closedProblems, restingProblems, stateProblems } from '../../bench/soak/leftovers.ts'
+import { closedProblems, restingProblems, stateProblems, worldProblems } from '../../bench/soak/leftovers.ts'
 import { Load, type Surprise, type Tally } from '../../bench/soak/load.ts'
 import { takeTraces } from '../../bench/soak/samples.ts'
 import type { Tollgate, TollgateOptions } from '../../src/index.ts'
@@ -43,6 +44,7 @@ type Campaign = {
   readonly resting: readonly string[]
   readonly closed: readonly string[]
   readonly state: readonly string[]
+  readonly world: readonly string[]
 }
 
 /** Runs a mixed load of which a share is killed, closes the host, and looks for what is left. */
@@ -67,7 +69,8 @@ const campaign = async (
       heapBytes: HEAP_BYTES,
       ...(patienceMs !== undefined && { patienceMs }),
     }),
-    state: await stateProblems(join(folder, name), load.runs),
+    state: await stateProblems(join(folder, name), load.runs + load.childRuns),
+    world: worldProblems(host, load.tallies),
   }
 }
 
@@ -77,12 +80,12 @@ describe('three hundred runs, one in ten killed', () => {
     { timeout: 120_000 },
     async () => {
       await campaign('warm-up', 60)
-      const { tallies, surprises, resting, closed, state } = await campaign('three-hundred', 300)
+      const { tallies, surprises, resting, closed, state, world } = await campaign('three-hundred', 300)
       expect(surprises).toEqual([])
       expect(tallies.reduce((sum, { right }) => sum + right, 0)).toBe(300)
       const killed = tallies.filter(({ expected }) => /LOST|DURATION|MEMORY|cancelled/.test(expected))
       expect(killed.reduce((sum, { right }) => sum + right, 0)).toBe(30)
-      expect({ resting, closed, state }).toEqual({ resting: [], closed: [], state: [] })
+      expect({ resting, closed, state, world }).toEqual({ resting: [], closed: [], state: [], world: [] })
     },
   )
 })
@@ -168,4 +171,28 @@ describe('negative control: it is reported that', () => {
       expect.arrayContaining(['1 runs have no result', '1 runs have no end in the chain']),
     )
   })
+
+  it('a run that failed leaves a row', { timeout: 120_000 }, async () => {
+    const open = async (options: TollgateOptions): Promise<Tollgate> => {
+      const gate = assembleTollgate(openParts(options))
+      const run = gate.run.bind(gate)
+      return Object.assign(gate, {
+        run: async (asked: Parameters<typeof run>[0]) => {
+          const result = await run(asked)
+          if (asked.code === 'return 6 * 7') leaveRow(join(folder, 'rows'))
+          return result
+        },
+      })
+    }
+    const { world, tallies } = await planted('rows', 20, { open })
+    const trivial = tallies.find(({ kind }) => kind === 'trivial')?.right ?? 0
+    expect(trivial).toBeGreaterThan(0)
+    expect(world).toContainEqual(expect.stringMatching(/^\d+ rows were kept, and \d runs left one$/))
+  })
 })
+
+const leaveRow = (inside: string): void => {
+  const database = new DatabaseSync(join(inside, 'shop.db'))
+  database.exec('INSERT INTO entries DEFAULT VALUES')
+  database.close()
+}
