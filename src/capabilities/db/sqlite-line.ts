@@ -1,11 +1,12 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ChildPower, Commit, DriverSetting, Outcome } from '../capability.ts'
+import type { AnswerParts } from './answer-parts.ts'
 import { readAnswer, readRows, readTables, readWritten } from './answer.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
 import { DatabaseProcess } from './database-process.ts'
 import { ANSWER_EXTRA_BYTES } from './frames.ts'
-import type { DbRequest, DbTable } from './ops.ts'
+import type { DbRequest, DbRows, DbTable } from './ops.ts'
 import { lostError, refusalError } from './refusal-error.ts'
 import { rowOutcome } from './row-outcome.ts'
 import { digestAfter, StagedStatements } from './staged-statements.ts'
@@ -19,6 +20,9 @@ type Live = { readonly process: DatabaseProcess; readonly tables: readonly DbTab
 const LOCK_MS_MAX = 300_000
 /** So long may a rollback take, and a file left behind by a killed process take to be mended. */
 const ROLLBACK_MS_MAX = 2_000
+
+/** So long may a statement go on whose rows nobody wants any more; a process that is started anew takes about as long. */
+const LEFT_MS_MAX = 50
 
 const NEVER = new AbortController().signal
 
@@ -46,7 +50,7 @@ export class SqliteLine implements DatabaseLine {
   }
 
   perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
-    return this.#queue.add(() => this.#perform(request, bounds, signal))
+    return this.#queue.add(() => this.#perform(request, bounds, signal), signal)
   }
 
   staged(): Commit | undefined {
@@ -57,6 +61,7 @@ export class SqliteLine implements DatabaseLine {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#queue.close()
     clearTimeout(this.#lock)
     const { process } = this.#live ?? {}
     // What somebody still read from is rolled back without it.
@@ -66,10 +71,6 @@ export class SqliteLine implements DatabaseLine {
   }
 
   async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
-    if (this.#isClosed || signal.aborted)
-      throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
-        notPerformed: true,
-      })
     this.#checkKept()
     const { process, tables: all } = await this.#open(signal)
     switch (request.kind) {
@@ -94,12 +95,21 @@ export class SqliteLine implements DatabaseLine {
   ): Promise<Begun> {
     const question = { ask: 'query', sql, params, first, hidden, rowsMax } as const
     const parts = process.ask(question, signal, this.#database.timeoutMs)
-    const outcome = await rowOutcome(parts, rowsMax, (text, rowsLeft) => {
+    const read = (text: string, rowsLeft: number): DbRows => {
       const answer = this.#judged(process, () => readAnswer(text))
       if (!answer.ok) throw this.#refused(process, answer, rowsMax)
       return this.#judged(process, () => readRows(answer.fields, rowsLeft))
-    })
+    }
+    const outcome = await rowOutcome(parts, rowsMax, read, () => this.#leave(parts, process))
     return { outcome, over: parts.arrived }
+  }
+
+  /** Nobody wants the rest: the next statement does not wait for it for long, unless the transaction of the run would go with it. */
+  #leave(parts: AnswerParts, process: DatabaseProcess): void {
+    if (this.#hasWritten) return
+    setTimeout(() => {
+      if (!parts.isWhole && !this.#hasWritten) process.kill()
+    }, LEFT_MS_MAX).unref()
   }
 
   async #execute(

@@ -1,12 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { openGate } from '../../harness/gate.ts'
-import { openShop, shopPolicy } from './shops.ts'
+import { openShop, shopPolicy, writePolicy } from './shops.ts'
 
 const ROWS = 5_000
 const FILL = `CREATE TABLE events (id INTEGER PRIMARY KEY, note TEXT);
   WITH RECURSIVE r (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < ${ROWS})
   INSERT INTO events SELECT n, printf('%0100d', n) FROM r`
 const ALL = `db.shop.query('select id, note from events order by id')`
+
+/** A statement whose first rows come at once, and its last one never. */
+const SLOW = `db.shop.query('select id, note from events union all select (select count(*) from events a, events b, events c, events d), null')`
+const COUNT = `return (await db.shop.get('select count(*) as n from events')).n`
 
 async function tryIt(
   code: string,
@@ -54,6 +59,36 @@ it('is left early without a trace, and many are left unread', async () => {
     for (let i = 0; i < 10; i += 1) for await (const { id } of ${ALL}) if (id === 3) break
     return (await db.shop.query('select id from orders')).length`)
   expect(result).toMatchObject({ status: 'done', value: 3 })
+})
+
+it.each([
+  ['', ''],
+  [', with writes', `await db.shop.execute('insert into orders (total) values (1)')`],
+])('ends with its run, and so does a statement that waits for it%s', async (_, write) => {
+  using shop = openShop(FILL)
+  await using gate = await openGate()
+  const entry = { read: { events: '*', orders: '*' }, write: { orders: ['insert'] }, functions: ['count'] }
+  const policy = writePolicy(
+    shop,
+    { ...entry, max_rows: ROWS + 1, timeout_seconds: 60 },
+    { limits: { max_duration_seconds: 1 } },
+  )
+  const running = gate.run({
+    code: `${write}; await ${SLOW}[Symbol.asyncIterator]().next(); ${COUNT}`,
+    policy,
+  })
+  const late = sleep(30_000, 'it goes on', { ref: false })
+  expect(await Promise.race([running, late])).toMatchObject({ error: { code: 'LIMIT_DURATION' } })
+  expect(shop.rows('select count(*) from orders')).toEqual([[3]])
+})
+
+it('keeps nobody waiting who has left a statement that goes on', async () => {
+  using shop = openShop(FILL)
+  await using gate = await openGate()
+  const entry = { read: { events: '*' }, max_rows: ROWS + 1, functions: ['count'], timeout_seconds: 60 }
+  const policy = shopPolicy(shop, entry, { limits: { max_duration_seconds: 10 } })
+  const code = `for await (const { id } of ${SLOW}) if (id === 3) break; ${COUNT}`
+  expect(await gate.run({ code, policy })).toMatchObject({ status: 'done', value: ROWS })
 })
 
 it('goes over one list or gives it, never half of it', async () => {

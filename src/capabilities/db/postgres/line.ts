@@ -1,4 +1,3 @@
-import { TollgateError } from '../../../errors/tollgate-error.ts'
 import type { Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
 import { AnswerParts } from '../answer-parts.ts'
 import { readAnswer, readRows } from '../answer.ts'
@@ -91,7 +90,7 @@ export class PostgresLine implements DatabaseLine {
   }
 
   perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Outcome> {
-    return this.#queue.add(() => this.#perform(request, bounds, signal))
+    return this.#queue.add(() => this.#perform(request, bounds, signal), signal)
   }
 
   staged(): Commit | undefined {
@@ -101,16 +100,13 @@ export class PostgresLine implements DatabaseLine {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#queue.close()
     this.#opening?.destroy()
     await this.#writes.close()
     this.#live?.connection.destroy()
   }
 
   async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
-    if (this.#isClosed || signal.aborted)
-      throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended before the statement began.', {
-        notPerformed: true,
-      })
     // Throws where writes of the run are lost.
     const { isOpen } = this.#writes
     const live = await this.#open(signal)
