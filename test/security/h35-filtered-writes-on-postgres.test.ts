@@ -57,6 +57,7 @@ it('H35: a view that checks nothing lets rows of others be made, and is not open
         functions: new Set(),
         columns: new Set(),
         rowFunctions: new Set(),
+        valueFunctions: new Set(),
         writable: new Map([
           [
             'customers',

@@ -19,10 +19,11 @@ const VIEWS = `SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a
   WHERE n.nspname = $1 AND c.relkind IN ('v', 'r') AND c.relname = ANY ($2) AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY c.relname, a.attnum`
 
-/** Functions that take a row of any table: the server calls them for `row.name` as well. */
-const ROW_FUNCTIONS = `SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-  WHERE p.pronargs - p.pronargdefaults <= 1
-    AND (t.typname IN ('any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record') OR t.typtype = 'c')`
+/** Functions of one argument, which the server calls for `(value).name` as well; and whether they take a row of any table. */
+const MEMBER_FUNCTIONS = `SELECT p.proname, pg_catalog.bool_or(t.typtype = 'c'
+    OR t.typname IN ('any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record'))
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+  WHERE p.pronargs - p.pronargdefaults <= 1 GROUP BY p.proname`
 
 /**
  * Compares what the connected role finds and may do with the grant. Throws Refused `unfit` for a role that is another one, that can
@@ -46,14 +47,16 @@ export async function openServer(
     throw new Refused('unfit', 'writing it would set off more than it says; see tollgate check --connect')
   const found = await connection.all(VIEWS, [schema, names])
   const tables = granted.map((table) => tableOf(table, found))
-  const rowFunctions = await connection.all(ROW_FUNCTIONS)
+  const called = await connection.all(MEMBER_FUNCTIONS)
+  const ofRows = called.filter(([, takesRow]) => takesRow === true)
   return {
     tables,
     named: {
       tables: new Set(names),
       functions: new Set(functions),
       columns: new Set(tables.flatMap(({ columns }) => columns.map(({ name }) => name))),
-      rowFunctions: new Set(rowFunctions.map(([name]) => textOf(name))),
+      rowFunctions: new Set(ofRows.map(([name]) => textOf(name))),
+      valueFunctions: new Set(called.map(([name]) => textOf(name))),
       writable: new Map(
         granted.map((table, at) => [table.name, writableOf(table, tables[at]?.columns ?? [])]),
       ),

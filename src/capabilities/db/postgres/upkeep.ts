@@ -72,6 +72,7 @@ const FILTER_NAMES = {
   functions: new Set([...POSTGRES_FUNCTIONS, 'current_setting']),
   columns: NONE,
   rowFunctions: NONE,
+  valueFunctions: NONE,
   writable: new Map(),
 }
 

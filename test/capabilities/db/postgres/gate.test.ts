@@ -12,6 +12,7 @@ const named: Named = {
   columns: new Set(['id']),
   writable: new Map(),
   rowFunctions: new Set(['pg_typeof']),
+  valueFunctions: new Set(['pg_typeof', 'pg_sleep']),
 }
 const verdictOf = (sql: string): string => {
   try {

@@ -33,6 +33,7 @@ export const noFitness: Partial<LoadedParts> = {
         functions: EVERY,
         columns: EVERY,
         rowFunctions: new Set(),
+        valueFunctions: new Set(),
         writable: new Map(),
       },
     }),

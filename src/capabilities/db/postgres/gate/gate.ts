@@ -12,6 +12,8 @@ export type Named = {
   readonly columns: ReadonlySet<string>
   /** Functions that the server also calls for `row.name`. */
   readonly rowFunctions: ReadonlySet<string>
+  /** Functions that the server also calls for `(value).name`, and for `a.name` where `a` is a function of FROM. */
+  readonly valueFunctions: ReadonlySet<string>
   /** Those of the tables that may be written. */
   readonly writable: ReadonlyMap<string, WritableTable>
 }
@@ -46,7 +48,7 @@ export function statementOf(sql: string): readonly [type: string, fields: Fields
 
 /** Goes over a statement; what is not known or not granted is refused. Throws Refused: `sql`, `statement`, `name`. */
 export const walk = (type: string, fields: Fields, named: Named): void =>
-  guarded(() => new Walk(named).part(type, fields, new Set(), WRITE_GRAMMAR.get(type)))
+  guarded(() => new Walk(named, fields).part(type, fields, new Set(), WRITE_GRAMMAR.get(type)))
 
 const parse = (sql: string): unknown => guarded(() => parseSync(sql))
 
@@ -64,6 +66,8 @@ function guarded<T>(act: () => T): T {
 class Walk {
   readonly #named: Named
   readonly #functions: ReadonlySet<string>
+  /** What the server may call for `a.b`: where FROM has functions, `a` may be a value and no row. */
+  readonly #columnFunctions: ReadonlySet<string>
   readonly #checks: Readonly<Record<string, (fields: Fields, scope: Scope) => void>> = {
     RangeVar: (fields, scope) => this.#table(fields, scope),
     FuncCall: ({ funcname }) => this.#function(textsOf(funcname)),
@@ -74,13 +78,16 @@ class Walk {
     MinMaxExpr: ({ op }) => this.#function([op === 'IS_GREATEST' ? 'greatest' : 'least']),
     SubLink: ({ operName }) => operName !== undefined && this.#operator(textsOf(operName)),
     ColumnRef: ({ fields }) => this.#column(fields as readonly Fields[]),
-    A_Indirection: ({ indirection }) => this.#members(indirection as readonly Fields[]),
+    A_Indirection: ({ indirection }) =>
+      this.#members(indirection as readonly Fields[], this.#named.valueFunctions),
     SQLValueFunction: ({ op }) => this.#clock(String(op)),
     CollateClause: ({ collname }) => checkCollation(textsOf(collname)),
   }
 
-  constructor(named: Named) {
+  constructor(named: Named, statement: Fields) {
     this.#named = named
+    const hasValues = JSON.stringify(statement).includes('"RangeFunction":')
+    this.#columnFunctions = hasValues ? named.valueFunctions : named.rowFunctions
     this.#functions = new Set(
       [...named.functions].flatMap((name) => [
         name,
@@ -150,14 +157,15 @@ class Walk {
   /** `a.b` is a column of a, or `b(a)` to the server when a has no such column. */
   #column(fields: readonly Fields[]): void {
     if (fields.length > 2) throw new Refused('name', 'columns are named as table.column')
-    if (fields.length === 2) this.#members(fields.slice(1))
+    if (fields.length === 2) this.#members(fields.slice(1), this.#columnFunctions)
   }
 
-  #members(members: readonly Fields[]): void {
+  #members(members: readonly Fields[], called: ReadonlySet<string>): void {
     for (const member of members) {
       const [name] = textsOf([member])
-      if (name === undefined || this.#named.columns.has(name)) continue
-      if (this.#named.rowFunctions.has(name)) this.#function([name])
+      // The function of a type is its cast.
+      if (name === undefined || this.#named.columns.has(name) || TYPES.has(name)) continue
+      if (called.has(name)) this.#function([name])
     }
   }
 
