@@ -20,7 +20,7 @@ const PUBLIC_FUNCTIONS =
 
 /**
  * `$1` role, `$2` its schema, `$3` what it may do there (`INSERT orders`), `$4` and `$5` the functions above, `$6` tables into which it may
- * insert, and so use the sequences of their columns. What Tollgate may use is left out.
+ * insert, and so use the sequences of their columns. What Tollgate may use is left out. Objects below 16384 came with the server.
  */
 const SURPLUS = `
 WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_catalog.pg_roles
@@ -49,8 +49,9 @@ UNION ALL SELECT 'owns ' || s.classid::pg_catalog.regclass || ' ' || s.objid, fa
   ON s.refobjid = r.oid WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'o'
 UNION ALL SELECT 'has a right of its own on ' || s.classid::pg_catalog.regclass || ' ' || s.objid, false FROM d, pg_catalog.pg_shdepend s
   JOIN r ON s.refobjid = r.oid WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'a'
-    AND s.dbid IN (0, d.oid) AND s.classid::pg_catalog.regclass::text NOT IN ('pg_class', 'pg_proc', 'pg_namespace', 'pg_database',
-      'pg_foreign_server', 'pg_language', 'pg_type')
+    AND s.dbid IN (0, d.oid) AND (s.classid::pg_catalog.regclass::text NOT IN ('pg_class', 'pg_proc', 'pg_namespace', 'pg_database',
+        'pg_foreign_server', 'pg_language', 'pg_type')
+      OR s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.objid < 16384)
 UNION ALL SELECT 'may create schemas in the database', false FROM d, r WHERE pg_catalog.has_database_privilege(r.oid, d.oid, 'CREATE')
 UNION ALL SELECT 'may create temporary tables', true FROM d, r WHERE pg_catalog.has_database_privilege(r.oid, d.oid, 'TEMP')
 UNION ALL SELECT 'may create in the schema ' || ns.nspname, false FROM pg_catalog.pg_namespace ns, r
@@ -66,7 +67,7 @@ UNION ALL SELECT 'may use the sequence ' || n.nspname || '.' || c.relname, false
 UNION ALL SELECT 'may call ' || n.nspname || '.' || p.proname, false FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang, r
   WHERE ((n.system AND p.proname = ANY ($4))
-      OR (NOT n.system AND (p.prosecdef OR p.proname LIKE 'dblink%' OR NOT (l.lanpltrusted OR l.lanname IN ('internal', 'c'))))
+      OR (p.oid >= 16384 AND (p.prosecdef OR p.proname LIKE 'dblink%' OR NOT (l.lanpltrusted OR l.lanname IN ('internal', 'c'))))
       OR (p.proacl IS NOT NULL AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')))
     AND pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
 UNION ALL SELECT DISTINCT 'may call pg_catalog.' || p.proname, true FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace, r

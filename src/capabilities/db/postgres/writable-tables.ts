@@ -18,11 +18,20 @@ const LINKS = `WITH b AS (SELECT c.oid, c.relname, c.relkind, c.relhassubclass F
       (SELECT pg_catalog.array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = f.conrelid AND attnum = ANY (f.conkey)) AS keys,
       (SELECT pg_catalog.array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = f.confrelid AND attnum = ANY (f.confkey)) AS refs
     FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class a ON a.oid = f.conrelid JOIN pg_catalog.pg_class o ON o.oid = f.confrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE f.contype = 'f')
+      JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE f.contype = 'f'),
+  e AS (SELECT adrelid AS rel, tableoid AS class, oid FROM pg_catalog.pg_attrdef
+    UNION ALL SELECT conrelid, tableoid, oid FROM pg_catalog.pg_constraint
+    UNION ALL SELECT a.attrelid, c.tableoid, c.oid FROM pg_catalog.pg_constraint c
+      JOIN pg_catalog.pg_attribute a ON a.atttypid = c.contypid
+    UNION ALL SELECT indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid FROM pg_catalog.pg_index)
 SELECT pg_catalog.json_build_array(relname, 'other') FROM b WHERE relkind <> 'r' OR relhassubclass
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'trigger', t.tgname) FROM b JOIN pg_catalog.pg_trigger t ON t.tgrelid = b.oid
   WHERE NOT t.tgisinternal
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'rule', r.rulename) FROM b JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
+UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'function', p.proname) FROM b JOIN e ON e.rel = b.oid
+  JOIN pg_catalog.pg_depend d ON d.classid = e.class AND d.objid = e.oid
+    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid WHERE p.prosecdef
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'reads', k.conname, k.within, k.other, k.keys, k.refs) FROM b
   JOIN k ON k.conrelid = b.oid
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'writes', k.conname, k.own, k.confdeltype IN ('c', 'n', 'd'),

@@ -43,6 +43,10 @@ describe('a role that can do more than the policy says is not used:', () => {
     ],
     ['one that reads files', (role) => `GRANT EXECUTE ON FUNCTION pg_read_file(text) TO ${role}`],
     ['one that reads samples of hidden columns', (role) => `GRANT SELECT ON pg_statistic TO ${role}`],
+    [
+      'one that reads a hidden column of a catalog',
+      (role) => `GRANT SELECT (subconninfo) ON pg_subscription TO ${role}`,
+    ],
     ['one that does what PUBLIC may not', (role) => `GRANT EXECUTE ON FUNCTION pg_promote TO ${role}`],
     ['one that changes the server', (role) => `GRANT ALTER SYSTEM ON PARAMETER work_mem TO ${role}`],
     [
@@ -67,6 +71,11 @@ describe('a role that can do more than the policy says is not used:', () => {
       'one that calls what its definer may',
       () =>
         "CREATE FUNCTION leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT value FROM secrets'",
+    ],
+    [
+      'one that calls what its definer may, in a schema of the engine',
+      () =>
+        "SET allow_system_table_mods = on; CREATE FUNCTION pg_catalog.leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT value FROM public.secrets'",
     ],
     [
       'one that reads views of another policy',

@@ -144,6 +144,9 @@ describe('a masked column', () => {
 const schemaOf = async (shop: Awaited<ReturnType<typeof serveWritable>>): Promise<string> =>
   String((await shop.exec("select nspname from pg_namespace where nspname like 'tollgate%'"))[0]?.[0])
 
+/** A function that does what its owner may, where the role cannot call it. */
+const DEFINER = `CREATE SCHEMA away; CREATE FUNCTION away.f(text) RETURNS text LANGUAGE sql IMMUTABLE SECURITY DEFINER AS 'SELECT $1';`
+
 describe('a table whose writes would set off what is not granted is not opened', () => {
   it.for<[string, string]>([
     [
@@ -168,6 +171,13 @@ describe('a table whose writes would set off what is not granted is not opened',
       'CREATE TABLE hidden_keys (id integer PRIMARY KEY); ALTER TABLE notes ADD FOREIGN KEY (stars) REFERENCES hidden_keys NOT VALID',
     ],
     ['heirs', 'CREATE TABLE heirs () INHERITS (notes)'],
+    ['a default by its definer', `${DEFINER} ALTER TABLE notes ALTER hidden SET DEFAULT away.f('x')`],
+    ['a check by its definer', `${DEFINER} ALTER TABLE notes ADD CHECK (away.f(text) <> '') NOT VALID`],
+    ['an index by its definer', `${DEFINER} CREATE INDEX ON notes (away.f(text))`],
+    [
+      'a domain checked by its definer',
+      `${DEFINER} CREATE DOMAIN away.d AS text CHECK (away.f(VALUE) <> ''); ALTER TABLE notes ALTER hidden TYPE away.d`,
+    ],
   ])('%s', async ([, extra], { skip }) => {
     needPostgres(skip)
     const shop = await serveWritable({}, extra)
