@@ -148,6 +148,7 @@ const read = (cursor: Cursor, wanted: number): Promise<Batch> =>
   new Promise((resolve, reject) => {
     cursor.read(wanted, (error, rows, result) => {
       if (error) reject(error)
+      else if (result === undefined) reject(new Error('the server ended a statement that had not ended'))
       else
         resolve({
           columns: result.fields.map(({ name }) => name),

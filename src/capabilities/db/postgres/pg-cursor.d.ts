@@ -14,7 +14,8 @@ declare module 'pg-cursor' {
       done: (
         error: Error | null | undefined,
         rows: unknown[][],
-        result: { fields: FieldDef[]; rowCount?: number | null },
+        /** None where the statement was over before it was asked. */
+        result?: { fields: FieldDef[]; rowCount?: number | null },
       ) => void,
     ): void
     close(): Promise<void>

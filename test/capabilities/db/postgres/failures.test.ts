@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openGate } from '../../../harness/gate.ts'
 import { hasPostgres, needPostgres, startPostgres, type PostgresServer } from '../../../harness/postgres.ts'
@@ -152,6 +152,34 @@ describe('a server that is none does no harm:', () => {
     expect(verdict).toMatch(/^UPSTREAM_DB_UNAVAILABLE|^LIMIT_RESPONSE_SIZE/u)
     liar.close()
   })
+})
+
+it('a server that says that a statement is over before its rows are asked for does no harm', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const suspended = Buffer.from('7300000004', 'hex')
+  const over = Buffer.from('430000000d53454c454354203100', 'hex')
+  const liar = createServer((socket) => {
+    const behind = connect(server.port, '127.0.0.1')
+    socket.on('error', () => undefined).on('close', () => behind.destroy())
+    behind.on('error', () => undefined).on('close', () => socket.destroy())
+    socket.pipe(behind)
+    behind.on('data', (bytes: Buffer) =>
+      socket.write(
+        bytes.subarray(-suspended.length).equals(suspended) ? Buffer.concat([bytes, over]) : bytes,
+      ),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(liar, 'listening')
+  const shop = await serveShop(server)
+  const { port } = liar.address() as AddressInfo
+  await using gate = await openGate({
+    powers: { env: { SHOP_URL: urlOf(shop).replace(/:\d+\//u, `:${port}/`) } },
+  })
+  const { verdicts } = await askShop(gate, shop.policy, ['select n from generate_series(1, 900) as g (n)'])
+  expect(verdicts).toEqual(['UPSTREAM_DB_UNAVAILABLE at perform'])
+  liar.close()
 })
 
 it('the host that the url names is the one that is dialled', async ({ skip }) => {
