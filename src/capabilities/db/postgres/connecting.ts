@@ -42,6 +42,16 @@ export function connectionOf(
   )
 }
 
+/** Works on a connection for as long as it may take to open one; then it is given up. */
+export async function withinStart<T>(connection: PostgresConnection, work: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(() => connection.destroy(), START_MS_MAX)
+  try {
+    return await work()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** How a connection is set from its first moment. Each statement sets its own time again. */
 const settingsOf = (schema: string, timeoutMs: number, idleMs: number): Readonly<Record<string, string>> => ({
   search_path: `${schema},pg_temp`,

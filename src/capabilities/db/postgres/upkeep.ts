@@ -7,7 +7,9 @@ import { refusalError } from '../refusal-error.ts'
 import { readAddress } from './address.ts'
 import { refusedAtOpening } from './failure.ts'
 import { POSTGRES_FUNCTIONS } from './functions.ts'
-import { connectionOf } from './connecting.ts'
+import { connectionOf, withinStart } from './connecting.ts'
+import type { PostgresConnection } from './connection.ts'
+import type { LoadedParts } from './line.ts'
 import { postgresParts } from './parts.ts'
 import { Refused } from './refused.ts'
 import { filterText, roleStatements } from './role-sql.ts'
@@ -80,10 +82,10 @@ async function apply({ part, rule, statements }: UpkeepPlan, url: string, { dial
   const { connect } = await postgresParts(dial).load()
   const failed = (message: string, cause?: unknown): TollgateError =>
     new TollgateError('CONFIG_DB_UNFIT', `The role of ${part} was not set up: ${message}.`, { rule, cause })
-  let connection
+  let connection: PostgresConnection | undefined
   try {
     connection = connect(readAddress(url), dial, {})
-    await connection.open()
+    await withinStart(connection, connection.open.bind(connection))
   } catch (error) {
     connection?.destroy()
     throw failed(refusedAtOpening(error).detail)
@@ -105,19 +107,28 @@ async function inspect(
   const parts = await postgresParts(dial).load()
   const connection = connectionOf(database, { server, secret, dial, connect: parts.connect })
   try {
-    await connection.open()
-    const surplus = await surplusOf(connection, database, server)
-    const links = await linksBeyond(connection, database)
-    const findings = [
-      ...surplus.map(({ what, isDefault }) =>
-        findingOf(database, `the role ${server.role} ${what}`, isDefault),
-      ),
-      ...links.map((what) => findingOf(database, what)),
-    ]
-    if (findings.some(({ isTolerated }) => !isTolerated)) return findings
-    await parts.open(connection, database, server)
-    return findings
+    return await withinStart(connection, () => inspectOn(connection, parts, database))
   } finally {
     connection.destroy()
   }
+}
+
+async function inspectOn(
+  connection: PostgresConnection,
+  parts: LoadedParts,
+  database: Served,
+): Promise<readonly UpkeepFinding[]> {
+  const { server } = database
+  await connection.open()
+  const surplus = await surplusOf(connection, database, server)
+  const links = await linksBeyond(connection, database)
+  const findings = [
+    ...surplus.map(({ what, isDefault }) =>
+      findingOf(database, `the role ${server.role} ${what}`, isDefault),
+    ),
+    ...links.map((what) => findingOf(database, what)),
+  ]
+  if (findings.some(({ isTolerated }) => !isTolerated)) return findings
+  await parts.open(connection, database, server)
+  return findings
 }

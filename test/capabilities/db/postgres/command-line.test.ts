@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { definePolicy } from '../../../../src/policy.ts'
 import { openFolder, tollgate } from '../../../harness/command-line.ts'
@@ -71,6 +73,27 @@ it('setup-role takes no schema that somebody else has made', async ({ skip }) =>
   await expect(setUp()).rejects.toThrow('belongs to somebody else')
   await shop.exec(`ALTER SCHEMA ${name} OWNER TO admin`)
   await setUp()
+})
+
+it('a server that takes connections and says nothing is one that cannot be reached', async () => {
+  const sockets: Socket[] = []
+  const mute = createServer((socket) => {
+    sockets.push(socket.on('error', () => undefined).resume())
+  }).listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  const shop = { engine: 'postgres', url: 'secret:shop_url', role: 'agent', read: { orders: '*' } }
+  const policy = { permissions: { db: { shop } }, secrets: { shop_url: { from: 'env:SHOP_URL' } } }
+  using folder = openFolder({ 'policy.json': JSON.stringify(policy) })
+  const env = { SHOP_URL: `postgres://agent:p@127.0.0.1:${(mute.address() as AddressInfo).port}/shop` }
+  const call = (...args: string[]) => tollgate(args, { cwd: folder.path, env })
+  const [checked, applied] = await Promise.all([
+    call('check', 'policy.json', '--connect'),
+    call('db', 'setup-role', '--policy', 'policy.json', '--apply', '--url', 'env:SHOP_URL'),
+  ])
+  expect(checked).toMatchObject({ exit: 2, stdout: expect.stringContaining('cannot be reached') as unknown })
+  expect(applied).toMatchObject({ exit: 2, stderr: expect.stringContaining('cannot be reached') as unknown })
+  for (const socket of sockets) socket.destroy()
+  mute.close()
 })
 
 it('check --connect says what writes would set off', async ({ skip }) => {
