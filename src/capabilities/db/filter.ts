@@ -1,8 +1,8 @@
 /** A row filter, cut where the principal stands in it: the pieces are joined by what yields the principal. */
 export type Filter = { readonly text: string; readonly pieces: readonly string[] }
 
-/** One token of an SQL expression: a quoted text or name, a parameter, or a single character. */
-const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[:@$?][\p{L}\p{N}_]*|--|\/\*|[^]/gsu
+/** One token of an SQL expression: a quoted text or name, a cast, a parameter, or a single character. */
+const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|::|[:@$?][\p{L}\p{N}_]*|--|\/\*|[^]/gsu
 
 /** Reads a filter. Returns what is wrong with it as a text, where it is no single expression or binds more than `:principal`. */
 export function readFilter(text: string): Filter | string {
@@ -15,7 +15,7 @@ export function readFilter(text: string): Filter | string {
     if (token === ')') depth -= 1
     if (depth < 0) return 'closes a bracket that it did not open'
     if (token === ':principal') pieces.push('')
-    else if (/^[:@$?]/u.test(token)) return `binds ${token}; only :principal can be bound`
+    else if (token !== '::' && /^[:@$?]/u.test(token)) return `binds ${token}; only :principal can be bound`
     else pieces.push(`${pieces.pop() ?? ''}${token}`)
   }
   if (depth > 0) return 'has a bracket that is not closed'

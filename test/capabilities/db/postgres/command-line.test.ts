@@ -137,7 +137,10 @@ it('setup-role refuses a filter that reads more than its row, and a url without 
     exit: 2,
     stderr: expect.stringContaining('CONFIG_DB_UNFIT') as unknown,
   })
-  expect(await call('--policy', 'function.json')).toMatchObject({ exit: 2 })
+  expect(await call('--policy', 'function.json')).toMatchObject({
+    exit: 2,
+    stderr: expect.stringContaining('pg_sleep') as unknown,
+  })
   expect(await call('--policy', 'good.json', '--url', 'env:X')).toMatchObject({ exit: 2 })
   expect(await call('--policy', 'good.json', '--database', 'other')).toMatchObject({ exit: 2 })
   const good = await call('--policy', 'good.json')

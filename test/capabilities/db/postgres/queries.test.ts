@@ -60,6 +60,17 @@ describe('query', () => {
       .toEqual([])
   })
 
+  it('filters by a principal that the filter casts', async ({ skip }) => {
+    needPostgres(skip)
+    const read = { orders: { show: ['id'], where: 'customer_id = :principal::int' } }
+    const shop = await serveShop(server, { entry: { read } })
+    await using gate = await openGate(shop.options)
+    const ids = async (principal: string) =>
+      (await askShop(gate, shop.policy, ['select id from orders'], principal)).verdicts
+    expect(await ids('2')).toEqual([[[3]]])
+    expect(await ids('two')).toEqual(['GUEST_SQL at perform'])
+  })
+
   it('carries every kind of value, and takes it back as a parameter', async ({ skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server, { entry: { read: { cells: '*' } } })
