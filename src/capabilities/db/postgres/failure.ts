@@ -67,9 +67,11 @@ export const isTimeout = (error: unknown): boolean => stateOf(error) === '57014'
 /** Whether the server has ended a transaction so that another one could go on. */
 export const isOvertaken = (error: unknown): boolean => stateOf(error)?.startsWith('40') === true
 
-/** Whether the server said no, and stayed: what it was asked has not happened. Not so where it ended the connection. */
-export const isRefusal = (error: unknown): boolean =>
-  stateOf(error) !== undefined && (error as { severity?: unknown }).severity === 'ERROR'
+/**
+ * Whether the server said no to a COMMIT: a constraint, another transaction, or its time was over. Whatever else it says may have ended
+ * the connection; how bad it is, is told in the language of the server.
+ */
+export const isRefusal = (error: unknown): boolean => /^(?:23|40(?!003)|57014)/u.test(stateOf(error) ?? '')
 
 /** Whether a row with this key is there already. */
 export const isRepeated = (error: unknown): boolean => stateOf(error) === '23505'

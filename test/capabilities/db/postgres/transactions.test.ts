@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { defineTool, type RunOptions, type TollgateOptions } from '../../../../src/index.ts'
@@ -310,24 +311,33 @@ it.for([
 )
 
 describe('a constraint that is only checked at the end', () => {
-  it.for(['run', 'statement'])(
-    'refuses the commit, and nothing of it is kept: %s',
-    async (transaction, { skip }) => {
-      needPostgres(skip)
-      const extra = `${NOTES} ALTER TABLE orders ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`
-      const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra, isWritable: true })
-      await using gate = await openGate({ approve: () => true, ...shop.options })
-      const code = `await db.shop.execute('insert into orders (total) values (20)')`
-      expect(await gate.run({ code, policy: shop.policy })).toMatchObject({
-        status: 'failed',
-        error: { code: 'GUEST_SQL' },
-      })
-      expect([await shop.exec('select count(*)::int from orders'), await markersOf(shop)]).toEqual([
-        [[3]],
-        [],
-      ])
-    },
-  )
+  /** A server tells how bad an error is in its own language. */
+  const speaking: Dial = (host, port) => {
+    const socket = createDbPowers().dial(host, port)
+    const on = socket.on.bind(socket) as (event: string, listener: (bytes: Buffer) => void) => Duplex
+    const heard = (bytes: Buffer): Buffer =>
+      Buffer.from(bytes.toString('latin1').replaceAll('SERROR\0', 'SFALLO\0'), 'latin1')
+    socket.on = (event: string, listener: (bytes: Buffer) => void) =>
+      on(event, event === 'data' ? (bytes) => listener(heard(bytes)) : listener)
+    return socket
+  }
+
+  it.for([
+    ['run', createDbPowers().dial],
+    ['statement', createDbPowers().dial],
+    ['run', speaking],
+  ] as const)('refuses the commit, and nothing of it is kept: %s', async ([transaction, dial], { skip }) => {
+    needPostgres(skip)
+    const extra = `${NOTES} ALTER TABLE orders ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`
+    const shop = await serveShop(server, { entry: { ...WRITE, transaction }, extra, isWritable: true })
+    await using gate = await openGate({ approve: () => true, ...shop.weakened({ dial }) })
+    const code = `await db.shop.execute('insert into orders (total) values (20)')`
+    expect(await gate.run({ code, policy: shop.policy })).toMatchObject({
+      status: 'failed',
+      error: { code: 'GUEST_SQL' },
+    })
+    expect([await shop.exec('select count(*)::int from orders'), await markersOf(shop)]).toEqual([[[3]], []])
+  })
 })
 
 describe('transaction: statement', () => {
