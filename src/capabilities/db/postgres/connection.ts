@@ -19,6 +19,8 @@ export type Batch = {
 
 /** What the driver itself asks and is told before the first statement is no more than this. */
 const OWN_BYTES_MAX = 4 * 1024 * 1024
+/** So long may it take to ask the server to stop a statement. */
+const CANCEL_MS_MAX = 10_000
 /** Code of the request that cancels (PostgreSQL protocol, CancelRequest). */
 const CANCEL_CODE = 80_877_102
 
@@ -120,8 +122,10 @@ export class PostgresConnection {
       request.writeInt32BE(word, at * 4)
     const socket = this.#dial(this.#address.host, this.#address.port)
     socket.on('error', () => undefined)
-    socket.resume()
-    socket.end(request)
+    // A server that does not hang up is not waited for, nor one that is never reached.
+    const timer = setTimeout(() => socket.destroy(), CANCEL_MS_MAX).unref()
+    socket.once('close', () => clearTimeout(timer))
+    socket.end(request, () => socket.destroy())
   }
 }
 

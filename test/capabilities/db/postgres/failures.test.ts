@@ -182,6 +182,38 @@ it('a server that says that a statement is over before its rows are asked for do
   liar.close()
 })
 
+it('a server that keeps what asks it to stop a statement open keeps nothing of the host', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const kept: Socket[] = []
+  const liar = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', (bytes: Buffer) => {
+      if (bytes.includes(Buffer.from('04d2162e', 'hex'))) return void kept.push(socket.resume())
+      const behind = connect(server.port, '127.0.0.1')
+      behind.on('error', () => undefined).on('close', () => socket.destroy())
+      socket.on('close', () => behind.destroy()).pipe(behind)
+      behind.write(bytes)
+      behind.pipe(socket)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(liar, 'listening')
+  const shop = await serveShop(server, { entry: { timeout_seconds: 0.5 } })
+  const { port } = liar.address() as AddressInfo
+  await using gate = await openGate({
+    powers: { env: { SHOP_URL: urlOf(shop).replace(/:\d+\//u, `:${port}/`) } },
+  })
+  const { verdicts } = await askShop(gate, shop.policy, [
+    'select count(*) from generate_series(1, 100000) a (n), generate_series(1, 100000) b (n)',
+  ])
+  expect(verdicts).toEqual(['UPSTREAM_TIMEOUT at perform'])
+  await expect.poll(() => kept.length).toBe(1)
+  // Who writes to a connection that is gone at the other end is told so.
+  await expect.poll(() => kept[0]?.write('?') === false || kept[0]?.destroyed).toBe(true)
+  liar.close()
+})
+
 it('the host that the url names is the one that is dialled', async ({ skip }) => {
   needPostgres(skip)
   const shop = await serveShop(server)
