@@ -20,6 +20,8 @@ export function roleStatements({ tables }: DatabaseGrant, { role, schema }: Serv
   const to = quoted(role)
   const within = quoted(schema)
   return [
+    // A function or an operator that somebody has put into `public` could fit these statements, or a filter, better.
+    'SET LOCAL search_path = pg_catalog, pg_temp',
     doBlock(
       `IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${quotedText(role)}) THEN
     CREATE ROLE ${to} LOGIN;

@@ -75,6 +75,34 @@ it('setup-role takes no schema that somebody else has made', async ({ skip }) =>
   await setUp()
 })
 
+it('setup-role calls nothing that others have put in its way, and neither do the filters of its views', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const read = { customers: { show: ['id'], where: 'lower(tenant) = :principal' } }
+  const shop = await serveShop(server, { entry: { read }, isSetUp: false })
+  const trap = (name: string, type: string, result: string) =>
+    `CREATE FUNCTION public.${name} RETURNS ${type} LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.secrets VALUES ('trap', current_user); RETURN ${result}; END $$;`
+  await shop.exec(
+    `ALTER TABLE customers ALTER tenant TYPE varchar; CREATE SCHEMA tollgate_old;
+    ${trap('format(text, text, text)', 'text', "'SELECT 1'")} ${trap('lower(varchar)', 'text', "'alpha'")}
+    ${trap('alike(name, name)', 'boolean', 'true')}
+    CREATE OPERATOR public.~~ (FUNCTION = public.alike, LEFTARG = name, RIGHTARG = name)`,
+  )
+  using folder = openFolder({ 'policy.json': JSON.stringify(shop.policy) })
+  const env = { ...shop.options.powers?.env, OWNER_URL: server.url(shop.name) }
+  const call = (...args: string[]) => tollgate(args, { cwd: folder.path, env })
+  const setUp = ['db', 'setup-role', '--policy', 'policy.json', '--apply', '--url', 'env:OWNER_URL']
+  expect(await call(...setUp)).toMatchObject({ exit: 0 })
+  const code = `return await db.shop.query('select id from customers order by id')`
+  const ran = await call('run', '--code', code, '--policy', 'policy.json', '--principal', 'beta', '--json')
+  expect(JSON.parse(ran.stdout)).toMatchObject({ status: 'done', value: [{ id: 2 }] })
+  expect(await shop.exec("SELECT value FROM secrets WHERE key = 'trap'")).toEqual([])
+  const naive = statementsFor(shop.policy).filter((sql) => !sql.includes('search_path'))
+  for (const sql of naive) await shop.exec(sql)
+  expect(await shop.exec("SELECT DISTINCT value FROM secrets WHERE key = 'trap'")).toEqual([['admin']])
+})
+
 it('a server that takes connections and says nothing is one that cannot be reached', async () => {
   const sockets: Socket[] = []
   const mute = createServer((socket) => {
