@@ -26,9 +26,12 @@ export function readAnswer(text: string): Answer {
   if (fields['ok'] === true) return { ok: true, fields }
   const refusal = REFUSALS.find((one) => one === fields['refusal'])
   if (refusal === undefined || typeof fields['detail'] !== 'string') throw unsound()
-  const detail = fields['detail'].replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, 300)
-  return { ok: false, refusal, detail }
+  return { ok: false, refusal, detail: toldBy(fields['detail']) }
 }
+
+/** Words of an engine as they may reach the guest: one line, and not a long one. */
+export const toldBy = (words: string): string =>
+  words.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, 300)
 
 /** Rows as they may reach the guest: cells and nothing else, as many as were allowed. Throws UPSTREAM_PROTOCOL. */
 export function readRows({ columns, rows }: Fields, rowsMax: number): DbRows {

@@ -1,3 +1,4 @@
+import { toldBy } from '../answer.ts'
 import type { Refusal } from '../wire.ts'
 
 /** A refusal of a statement or of a whole database, on its way to the line that tells the guest. */
@@ -8,6 +9,6 @@ export class Refused extends Error {
   constructor(refusal: Refusal, detail: string) {
     super(detail)
     this.refusal = refusal
-    this.detail = detail
+    this.detail = toldBy(detail)
   }
 }

@@ -134,6 +134,19 @@ describe('query', () => {
     ])
   })
 
+  it('is told what is wrong with a statement on one line, not longer than it need be', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveShop(server)
+    await using gate = await openGate(shop.options)
+    const { verdicts, texts } = await askShop(gate, shop.policy, [
+      `select 1 'a\u202E\u0007\n${'y'.repeat(9000)}'`,
+      `select orders."a\u202E\nb" from orders`,
+    ])
+    expect(verdicts).toEqual(['GUEST_SQL at perform', 'DENIED_NAME at perform'])
+    expect(texts[0]?.length).toBeLessThan(500)
+    expect(texts.join('')).not.toMatch(/\p{Cc}|\p{Cf}/u)
+  })
+
   it('shows in schema what is granted, and nothing else', async ({ skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
