@@ -15,8 +15,8 @@ const VIEWS = `SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a
     coalesce('security_barrier=true' = ANY (c.reloptions), false) AND c.relkind = 'v',
     coalesce('check_option=cascaded' = ANY (c.reloptions), false)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-  WHERE n.nspname = $1 AND c.relkind IN ('v', 'r') AND c.relname = ANY ($2) AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE n.nspname = $1 AND c.relkind IN ('v', 'r') AND c.relname = ANY ($2)
   ORDER BY c.relname, a.attnum`
 
 /** Functions of one argument, which the server calls for `(value).name` as well; and whether they take a row of any table. */
@@ -78,7 +78,8 @@ function tableOf(
   found: Batch['rows'],
 ): DbTable {
   const rows = found.filter(([view]) => view === name)
-  const columns = rows.map(([, column, type]) => ({
+  const shown = rows.filter(([, column]) => column !== null)
+  const columns = shown.map(([, column, type]) => ({
     name: textOf(column),
     type: textOf(type),
     masked: mask.includes(textOf(column)),
@@ -89,7 +90,7 @@ function tableOf(
   const isGuarded = rows.every(
     ([, , , isBarrier, isChecked]) => isBarrier === true && isChecked === isChecking,
   )
-  if (columns.length === 0 || !isWhole || !isGuarded)
+  if (rows.length === 0 || !isWhole || !isGuarded)
     throw new Refused('unfit', `it has no view of ${name} as granted; run tollgate db setup-role`)
   return { name, columns }
 }

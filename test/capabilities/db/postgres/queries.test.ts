@@ -147,6 +147,21 @@ describe('query', () => {
     expect(texts.join('')).not.toMatch(/\p{Cc}|\p{Cf}/u)
   })
 
+  it('counts the rows of a table that shows no column', async ({ skip }) => {
+    needPostgres(skip)
+    const shop = await serveShop(server, { entry: { read: { customers: [] } } })
+    await using gate = await openGate(shop.options)
+    const statements = [
+      'select count(*) from customers',
+      'select * from customers',
+      'select id from customers',
+    ]
+    const { verdicts } = await askShop(gate, shop.policy, statements)
+    expect(verdicts).toEqual([[[3]], [[], [], []], 'DENIED_NAME at perform'])
+    const { value } = await gate.run({ code: 'return db.shop.schema()', policy: shop.policy })
+    expect(value).toEqual({ tables: [{ name: 'customers', columns: [] }] })
+  })
+
   it('shows in schema what is granted, and nothing else', async ({ skip }) => {
     needPostgres(skip)
     const shop = await serveShop(server)
