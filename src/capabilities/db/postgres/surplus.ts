@@ -30,7 +30,7 @@ WITH r AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreate
     FROM pg_catalog.pg_namespace ns, r WHERE pg_catalog.has_schema_privilege(r.oid, ns.oid, 'USAGE')),
   t AS (SELECT c.oid, n.nspname, c.relname, c.relkind, p.privilege FROM pg_catalog.pg_class c JOIN n ON n.oid = c.relnamespace
     CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (privilege), r
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (NOT n.system OR p.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (c.oid >= 16384 OR p.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
         OR c.relname IN ('pg_authid', 'pg_shadow', 'pg_largeobject', 'pg_user_mapping', 'pg_hba_file_rules', 'pg_statistic')
         OR NOT pg_catalog.has_any_column_privilege('public', c.oid, 'SELECT'))
       AND NOT (n.nspname = $2 AND p.privilege || ' ' || c.relname = ANY ($3))

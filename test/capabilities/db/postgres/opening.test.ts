@@ -78,6 +78,11 @@ describe('a role that can do more than the policy says is not used:', () => {
         "SET allow_system_table_mods = on; CREATE FUNCTION pg_catalog.leak() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT value FROM public.secrets'",
     ],
     [
+      'one that reads what was put into a schema of the engine',
+      () =>
+        'SET allow_system_table_mods = on; CREATE VIEW pg_catalog.leak AS SELECT * FROM public.secrets; GRANT SELECT ON pg_catalog.leak TO PUBLIC',
+    ],
+    [
       'one that reads views of another policy',
       (role) =>
         `CREATE SCHEMA tollgate_other; CREATE VIEW tollgate_other.x AS SELECT * FROM secrets; GRANT USAGE ON SCHEMA tollgate_other TO ${role}; GRANT SELECT ON tollgate_other.x TO ${role}`,
