@@ -34,6 +34,15 @@ export function roleStatements({ tables }: DatabaseGrant, { role, schema }: Serv
       AND o.oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) THEN
     RAISE EXCEPTION 'the schema of the grant belongs to somebody else';
   END IF;`),
+    // Those that its tables need it is given again.
+    doBlock(`DECLARE counter pg_catalog.regclass; BEGIN
+    FOR counter IN SELECT c.oid FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_class c ON c.oid = s.objid AND c.relkind = 'S'
+      JOIN pg_catalog.pg_roles o ON o.oid = s.refobjid AND o.rolname = ${quotedText(role)}
+      WHERE s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.deptype = 'a'
+        AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LOOP
+      EXECUTE format('REVOKE ALL ON SEQUENCE %s FROM %I', counter, ${quotedText(role)});
+    END LOOP;
+  END;`),
     `CREATE SCHEMA IF NOT EXISTS ${within}`,
     `REVOKE ALL ON SCHEMA ${within} FROM PUBLIC`,
     ...tables.flatMap((table) => [

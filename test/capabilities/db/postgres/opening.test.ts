@@ -97,6 +97,27 @@ describe('a role that can do more than the policy says is not used:', () => {
   })
 })
 
+it('a role that was set up for more is fit again once it is set up for less', async ({ skip }) => {
+  needPostgres(skip)
+  const extra = 'CREATE TABLE notes (id serial PRIMARY KEY, text text)'
+  const read = { orders: '*', notes: '*' }
+  const entry = { read, write: { notes: ['insert'] } }
+  const shop = await serveShop(server, { entry, extra, isWritable: true })
+  expect((await verdictOf(shop)).verdict).toEqual([[3]])
+  for (const less of [
+    { read, write: {} },
+    { read: { orders: '*' }, write: {} },
+  ]) {
+    const { permissions } = shop.policy as { permissions: { db: { shop: object } } }
+    const shopLess = { ...permissions.db.shop, ...less }
+    const policy = { ...shop.policy, permissions: { ...permissions, db: { shop: shopLess } } }
+    await shop.exec(statementsFor(shop.policy).join(';'))
+    expect((await verdictOf(shop, policy)).verdict).toBe('CONFIG_DB_UNFIT at perform')
+    await shop.exec(statementsFor(policy).join(';'))
+    expect((await verdictOf(shop, policy)).verdict).toEqual([[3]])
+  }
+})
+
 describe('a database that does not fit its grant is not used:', () => {
   it.for<[string, (schema: string) => string]>([
     ['a view is gone', (schema) => `DROP VIEW ${schema}.customers`],
