@@ -57,7 +57,7 @@ export class SqliteLine implements DatabaseLine {
   staged(): Commit | undefined {
     this.#checkKept()
     const args = this.#staged.commit
-    return args && { op: `db.${this.#database.name}.commit`, args }
+    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,7 @@ export function refusalOf(error: unknown): Refusal | undefined {
 }
 
 const HOT_JOURNAL = 776
+const MOVED = 1032
 /** What is wrong with the file or its disk, by primary result code. */
 const TROUBLES: Readonly<Record<number, string>> = {
   8: 'it can only be read',
@@ -57,6 +58,7 @@ const CONSTRAINTS: Readonly<Record<number, string>> = {
 export function detailOf(error: unknown): string | undefined {
   const { errcode } = error as { errcode?: number }
   if (errcode === HOT_JOURNAL) return 'a writer was killed; it must be opened once with the right to write'
+  if (errcode === MOVED) return 'its file was removed or replaced meanwhile'
   return CONSTRAINTS[errcode ?? 0] ?? TROUBLES[(errcode ?? 0) & 0xff]
 }
 

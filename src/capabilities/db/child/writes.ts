@@ -27,6 +27,8 @@ export type WritesSetting = {
   readonly bytesMax: number
   /** Throws where the tables are not those that the views were made for. */
   readonly checkVersion: () => void
+  /** Throws Refused `lost` where the file is not at its path any more. */
+  readonly checkPlace: () => void
   /** The tables are as they are now. */
   readonly takeVersion: () => void
 }
@@ -208,7 +210,7 @@ export class Writes {
 
   /** The marker stands in the transaction, so it is there exactly when the writes are. */
   #commit({ runId, digest }: Marker): void {
-    const { real, schema, takeVersion } = this.#setting
+    const { real, schema, checkPlace, takeVersion } = this.#setting
     const table = `${quoted(schema)}.${MARKERS}`
     try {
       real.exec(
@@ -216,6 +218,7 @@ export class Writes {
       )
       real.prepare(`INSERT INTO ${table} VALUES (?, ?, ?)`).run(runId, digest, new Date().toISOString())
       takeVersion()
+      checkPlace()
       real.exec('COMMIT')
       this.#done = 0
     } catch (error) {

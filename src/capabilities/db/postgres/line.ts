@@ -96,7 +96,7 @@ export class PostgresLine implements DatabaseLine {
 
   staged(): Commit | undefined {
     const args = this.#writes.commitArguments
-    return args && { op: `db.${this.#database.name}.commit`, args }
+    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
   }
 
   async close(): Promise<void> {
