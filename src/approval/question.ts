@@ -15,7 +15,7 @@ const unavailable = (ticket: Ticket): TollgateError =>
     {
       rule: ticket.rule,
       hint: 'Go on without it, or tell the user what you would have done.',
-      change: 'pass an approve callback, or run in a terminal',
+      change: 'pass an approve callback, or run in a terminal without --json',
     },
   )
 

@@ -38,6 +38,18 @@ function placeOf({ sources, positions }: Place, line: number, column: number): s
 }
 
 const PLACE = new RegExp(`\\b${TOOL_FILE.replace('.', '\\.')}:(\\d+):(\\d+)`, 'g')
+/**
+ * For a text that was not bundled: places bear the name of its file, and on the first line `shift` columns stand before its own.
+ * What lies before those is of nobody, and left as it is.
+ */
+export const createNamer =
+  ({ file = TOOL_FILE, shift = 0 }: { file?: string | undefined; shift?: number }): Locate =>
+  (text) =>
+    text.replace(PLACE, (whole, line: string, column: string) => {
+      const own = line === '1' ? Number(column) - shift : Number(column)
+      return own > 0 ? `${file}:${line}:${own}` : whole
+    })
+
 const FRAME = /^\s+at /
 /** Names of the functions around modules are filled up. Looked for from the first space on only: a guest may write many. */
 const FILLED = /(?<! ) {2,}\(/

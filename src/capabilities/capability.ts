@@ -288,8 +288,11 @@ export interface Driver {
   close(): Promise<void>
 }
 
-/** A call of one of the grant's `hostOps`. The arguments are JSON data that name exactly what is committed, by content or digest. */
-export type Commit = { readonly op: string; readonly args: unknown }
+/**
+ * A call of one of the grant's `hostOps`. The arguments are JSON data that name exactly what is committed, by content or digest.
+ * `isPrepared`: an engine has taken all of it and holds it ready, so it comes after those that may still be refused.
+ */
+export type Commit = { readonly op: string; readonly args: unknown; readonly isPrepared?: boolean }
 
 export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */

@@ -38,6 +38,9 @@ function addIssue(issue: Issue, subject: Subject, path: PolicyPath): void {
   subject.problems.add(path, message, moreOf(issue, path))
 }
 
+/** More words than a message can show. */
+const LISTED_MAX = 24
+
 /** The values of a closed set, and the one that was most likely meant. */
 function addValue(
   issue: Extract<Issue, { code: 'invalid_value' }>,
@@ -47,7 +50,12 @@ function addValue(
   const values = issue.values.map(String)
   const given = valueAt(document, path)
   const suggestion = typeof given === 'string' ? nearest(given, values) : undefined
-  const listed = values.length > 2 ? `one of ${values.join(', ')}` : values.join(' or ')
+  const listed =
+    values.length > LISTED_MAX
+      ? `one of ${values.length} words, which tollgate check --schema lists`
+      : values.length > 2
+        ? `one of ${values.join(', ')}`
+        : values.join(' or ')
   problems.add(path, issue.message.startsWith('Invalid ') ? `must be ${listed}` : issue.message, {
     suggestion,
   })
@@ -81,13 +89,24 @@ function addUnion(
   const meant = issue.errors
     .filter((issues) => !typeFailsAtRoot(issues, valueAt(subject.document, path)))
     .sort((a, b) => a.length - b.length)[0]
-  if (meant !== undefined) return addIssues(meant, subject, path)
   const expected = issue.errors
     .flat()
-    .flatMap((one) => (one.code === 'invalid_type' ? [typeName(one.expected)] : []))
-  const wanted = expected.length > 0 ? `must be ${[...new Set(expected)].join(' or ')}` : issue.message
-  subject.problems.add(path, `${wanted}, not ${kindOf(valueAt(subject.document, path))}`)
+    .flatMap((one) => (one.code === 'invalid_type' && one.path.length === 0 ? [typeName(one.expected)] : []))
+  const words = meant === undefined ? undefined : wordsOf(meant)
+  if (meant !== undefined && (words === undefined || expected.length === 0))
+    return addIssues(meant, subject, path)
+  const types = [...new Set([...(words ?? []), ...expected])]
+  const wanted = types.length > 0 ? `must be ${types.join(' or ')}` : issue.message
+  const given = valueAt(subject.document, path)
+  const suggestion = typeof given === 'string' ? nearest(given, words ?? []) : undefined
+  subject.problems.add(path, `${wanted}, not ${kindOf(given)}`, { suggestion })
 }
+
+/** What would have passed, where that is a few words and nothing else. */
+const wordsOf = ([only, ...more]: readonly Issue[]): readonly string[] | undefined =>
+  only?.code === 'invalid_value' && only.path.length === 0 && more.length === 0
+    ? only.values.map(String)
+    : undefined
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   object: 'a mapping',

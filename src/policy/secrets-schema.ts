@@ -186,7 +186,10 @@ const sourceOf = (from: string, baseDirectory: string | undefined): SecretDeclar
   const path = from.slice('file:'.length)
   return {
     kind: 'file',
-    path: baseDirectory === undefined || isAbsolute(path) ? path : `${baseDirectory}/${path}`,
+    path:
+      baseDirectory === undefined || isAbsolute(path)
+        ? path
+        : `${baseDirectory}/${path.replace(/^(?:\.\/+)+/, '')}`,
   }
 }
 

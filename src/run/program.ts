@@ -1,7 +1,9 @@
+import { basename } from 'node:path'
 import { init, parse } from 'es-module-lexer'
 import { PROGRAM_BYTES_MAX } from '../../runtime/abi/crossing.ts'
+import { TOOL_FILE } from '../../runtime/abi/inside.ts'
 import { insteadOf } from '../bundler/instead.ts'
-import type { Locate } from '../bundler/positions.ts'
+import { createNamer, type Locate } from '../bundler/positions.ts'
 import { digestOf } from '../digest/sha256.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { stripTypes } from './type-stripper.ts'
@@ -14,8 +16,8 @@ export type ToolSource = {
 }
 
 /**
- * A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. `locate` turns places in a
- * bundle into those of the sources that it was made of.
+ * A tool as the cage runs it: one JavaScript module with a default export; or why it cannot be one. `locate` turns places in it
+ * into those of the sources that it was made of.
  */
 export type Program = { readonly digest: string } & (
   { readonly module: string; readonly locate?: Locate } | { readonly fault: TollgateError }
@@ -35,7 +37,7 @@ const MADE_MAX = 64
 type Made = {
   readonly program: Program | Unbundled
   readonly isScript: boolean
-  readonly isFile: boolean
+  readonly name: string | undefined
   readonly capabilities: readonly string[]
 }
 const made = new Map<string, Made>()
@@ -43,8 +45,14 @@ const made = new Map<string, Made>()
 await init()
 
 /** Code mode: a text without import and export is the body of a function. Stays on the first line, so that line numbers hold. */
-const asModule = (body: string, capabilities: readonly string[]): string =>
-  `export default async (input, capabilities) => { const { ${capabilities.join(', ')} } = capabilities; ${body}\n}`
+const headOf = (capabilities: readonly string[]): string =>
+  `export default async (input, capabilities) => { const { ${capabilities.join(', ')} } = capabilities; `
+
+/** What the file of a tool is called in errors, where that is plain text. */
+function nameOf(file: string | undefined): string | undefined {
+  const name = file === undefined ? '' : basename(file)
+  return /^[\w.-]+$/.test(name) ? name : undefined
+}
 
 type Named = { readonly name: string; readonly isStatic: boolean }
 
@@ -71,15 +79,11 @@ function look(source: string): { readonly isModule: boolean; readonly mayImport:
   }
 }
 
-function syntaxFault({
-  message,
-  stack,
-}: {
-  readonly message: string
-  readonly stack: string
-}): TollgateError {
+type Unstripped = { readonly message: string; readonly stack: string }
+
+function syntaxFault({ message, stack }: Unstripped, name = TOOL_FILE): TollgateError {
   const line = /^[^\n]*:(\d+)\n/.exec(stack)?.[1]
-  const where = line === undefined ? '' : ` (tool.js:${line})`
+  const where = line === undefined ? '' : ` (${name}:${line})`
   const hint = message.includes('strip-only')
     ? 'Write it in erasable TypeScript: no enum, no namespace, no parameter property.'
     : 'Mend the syntax.'
@@ -109,16 +113,19 @@ async function make(
   capabilities: readonly string[],
 ): Promise<Program | Unbundled> {
   const { isModule, mayImport } = look(source)
-  const text = isModule ? source : asModule(source, capabilities)
+  const head = isModule ? '' : headOf(capabilities)
+  const text = isModule ? source : `${head}${source}\n}`
+  const name = nameOf(file)
   const stripped = isScript ? { text } : await stripTypes(text)
-  if (!('text' in stripped)) return { digest: digestOfTyped(source), fault: syntaxFault(stripped) }
+  if (!('text' in stripped)) return { digest: digestOfTyped(source), fault: syntaxFault(stripped, name) }
   const module = stripped.text
   const digest = module === text ? digestOf(source) : digestOfTyped(source)
   // Types are imported in the text, and gone with it.
   const imports = mayImport ? importsOf(module) : []
-  if (file !== undefined) return imports.length > 0 ? { digest, entry: text } : { digest, module }
+  const locate = createNamer({ file: name, shift: head.length })
+  if (file !== undefined) return imports.length > 0 ? { digest, entry: text } : { digest, module, locate }
   const first = imports.find(({ isStatic }) => isStatic)
-  return first === undefined ? { digest, module } : { digest, fault: importFault(first.name) }
+  return first === undefined ? { digest, module, locate } : { digest, fault: importFault(first.name) }
 }
 
 /**
@@ -135,16 +142,16 @@ export async function makeProgram(
   capabilities: readonly string[],
 ): Promise<Program | Unbundled> {
   const { source, isScript } = tool
-  const isFile = tool.file !== undefined
+  const name = tool.file === undefined ? undefined : basename(tool.file)
   const known = made.get(source)
-  if (known?.isScript === isScript && known.isFile === isFile && known.capabilities === capabilities)
+  if (known?.isScript === isScript && known.name === name && known.capabilities === capabilities)
     return known.program
   if (Buffer.byteLength(source) > PROGRAM_BYTES_MAX) {
     throw new TollgateError('CONFIG_USAGE', `The tool is larger than ${PROGRAM_BYTES_MAX} bytes.`)
   }
   const program = await make(tool, capabilities)
   made.delete(source)
-  made.set(source, { program, isScript, isFile, capabilities })
+  made.set(source, { program, isScript, name, capabilities })
   const [oldest] = made.keys()
   if (made.size > MADE_MAX && oldest !== undefined) made.delete(oldest)
   return program

@@ -51,9 +51,13 @@ export class RunDrivers {
     return driver
   }
 
-  /** The commits of what the run staged, capability by capability in the order of the registry. */
+  /** The commits of what the run staged, in the order of the registry, but what is prepared last: a refusal then finds it open. */
   staged(): readonly Commit[] {
-    return [...this.#capabilities.keys()].flatMap((name) => this.#opened.get(name)?.staged?.() ?? [])
+    const all = [...this.#capabilities.keys()].flatMap((name) => this.#opened.get(name)?.staged?.() ?? [])
+    return [
+      ...all.filter(({ isPrepared }) => isPrepared !== true),
+      ...all.filter(({ isPrepared }) => isPrepared),
+    ]
   }
 
   async close(): Promise<void> {

@@ -77,6 +77,16 @@ describe('the problems of a policy', () => {
     expect(() => parsePolicy('flows: [{}]')).toThrow(expect.objectContaining({ code: 'CONFIG_NOT_BUILT' }))
   })
 
+  test('tell every form that a choice can have, and no list of hundreds of words', () => {
+    expect(told('permissions: { code_exec: true, filesystem: nonne }')).toEqual([
+      '1:16 permissions.code_exec: must be false or a mapping, not true or false (true)',
+      '1:33 permissions.filesystem: must be false or none or a list, not text ("nonne"); did you mean none?',
+    ])
+    expect(told('permissions: { db: { shop: { engine: sqlite, file: a.db, functions: [cuont] } } }')).toEqual(
+      [expect.stringMatching(/must be one of \d+ words, which .* lists; did you mean count\?$/)],
+    )
+  })
+
   test('name what no schema can say, at its place: unknown secrets and tools, words of human_in_loop', () => {
     expect(told('permissions: { http: { allowed_domains: [{ domain: a.com, auth: kee }] } }')).toEqual([
       '1:59 permissions.http.allowed_domains[0].auth: no secret is named kee',

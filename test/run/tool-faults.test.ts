@@ -152,13 +152,41 @@ export default async (input: Input): Promise<number> => {
 }`
     const file = join(folder, 'tool.ts')
     writeFileSync(file, code)
-    for (const given of [{ code }, { file }]) {
+    for (const [given, name] of [
+      [{ code }, 'tool.js'],
+      [{ file }, 'tool.ts'],
+    ] as const) {
       const { error } = await gate.run({ ...given, input: { a: 1 }, policy: {} })
       expect(error).toMatchObject({ code: 'GUEST_THREW' })
-      expect(error?.stack).toMatch(/tool\.js:8:\d+/)
+      expect(error?.stack).toContain(`(${name}:8:14)`)
       expect(error?.stack).not.toContain(process.cwd())
       expect(error?.stack).not.toContain('node:')
     }
+  })
+})
+
+describe('places in errors', () => {
+  it('bear the name of the file, also where the same text was a file of another name before', async () => {
+    for (const name of ['first.ts', 'second.ts']) {
+      const thrower = join(folder, name)
+      writeFileSync(thrower, 'export default () => {\n  throw new Error("here")\n}')
+      expect((await gate.run({ file: thrower, policy: {} })).error?.stack).toContain(`(${name}:2:9)`)
+      writeFileSync(thrower, 'enum Colour { red }\nexport default () => Colour.red')
+      expect((await gate.run({ file: thrower, policy: {} })).error?.message).toContain(`(${name}:1)`)
+    }
+  })
+
+  it('are those of a script body as it was given, without what is put before it', async () => {
+    const { error } = await gate.run({ code: 'null.x\nnull.y', policy: {} })
+    expect(error?.stack).toContain('(tool.js:1:6)')
+    const later = await gate.run({ code: 'const x = 1\nnull.y', policy: {} })
+    expect(later.error?.stack).toContain('(tool.js:2:6)')
+  })
+
+  it('leave out a name that is no plain text', async () => {
+    const file = join(folder, 'a\nb (c.ts')
+    writeFileSync(file, 'export default () => null.x')
+    expect((await gate.run({ file, policy: {} })).error?.stack).toContain('(tool.js:1:27)')
   })
 })
 

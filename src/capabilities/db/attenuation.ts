@@ -67,6 +67,13 @@ function narrowed(
   return deepFreeze<Judgement>({ ...judgement, subject, request: { ...request, only } })
 }
 
+/** What such bounds leave of a database: what a refusal may name. */
+export const leftOf = (database: DatabaseGrant, { hidden, rowsMax }: StatementBounds): DatabaseGrant => ({
+  ...database,
+  rowsMax,
+  tables: database.tables.filter(({ name }) => !hidden.includes(name.toLowerCase())),
+})
+
 /** What the driver holds a statement to. */
 export function boundsOf({ tables, rowsMax }: DatabaseGrant, { only = {} }: DbRequest): StatementBounds {
   const { tables: left, rows = rowsMax } = only

@@ -35,7 +35,9 @@ export function refusalError({ refusal, detail }: Refused, database: DatabaseGra
         rule,
       })
     case 'unavailable':
-      return new TollgateError('UPSTREAM_DB_UNAVAILABLE', `The database ${name} cannot be read: ${detail}.`)
+      return new TollgateError('UPSTREAM_DB_UNAVAILABLE', `The database ${name} cannot be used: ${detail}.`, {
+        rule,
+      })
     case 'busy':
       return new TollgateError('UPSTREAM_DB_BUSY', `The database ${name} is locked by a writer.`, {
         hint: 'Try again.',

@@ -56,7 +56,9 @@ const entry = z.strictObject({
   write: z
     .record(table, z.array(z.enum(WRITE_VERBS)))
     .default({})
-    .describe('tables of `read` that may be written, each with its verbs; nothing unless `db_write` is true'),
+    .describe(
+      'tables of `read` that may be written, each with its verbs; nothing unless `db_write` is true; what their foreign keys lead to stands under `read` too, without `where`',
+    ),
   transaction: z
     .enum(['run', 'statement'])
     .default('run')

@@ -2,6 +2,7 @@ import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { ChildPower, Commit, DriverSetting, Outcome } from '../capability.ts'
 import type { AnswerParts } from './answer-parts.ts'
 import { readAnswer, readRows, readTables, readWritten } from './answer.ts'
+import { leftOf } from './attenuation.ts'
 import type { DatabaseGrant } from './database-grant.ts'
 import type { DatabaseLine } from './database-line.ts'
 import { DatabaseProcess } from './database-process.ts'
@@ -56,7 +57,7 @@ export class SqliteLine implements DatabaseLine {
   staged(): Commit | undefined {
     this.#checkKept()
     const args = this.#staged.commit
-    return args && { op: `db.${this.#database.name}.commit`, args }
+    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
   }
 
   async close(): Promise<void> {
@@ -89,18 +90,18 @@ export class SqliteLine implements DatabaseLine {
 
   async #query(
     { sql, params, first }: DbRequest & { kind: 'query' },
-    { hidden, rowsMax }: StatementBounds,
+    bounds: StatementBounds,
     process: DatabaseProcess,
     signal: AbortSignal,
   ): Promise<Begun> {
-    const question = { ask: 'query', sql, params, first, hidden, rowsMax } as const
+    const question = { ask: 'query', sql, params, first, ...bounds } as const
     const parts = process.ask(question, signal, this.#database.timeoutMs)
     const read = (text: string, rowsLeft: number): DbRows => {
       const answer = this.#judged(process, () => readAnswer(text))
-      if (!answer.ok) throw this.#refused(process, answer, rowsMax)
+      if (!answer.ok) throw this.#refused(process, answer, bounds)
       return this.#judged(process, () => readRows(answer.fields, rowsLeft))
     }
-    const outcome = await rowOutcome(parts, rowsMax, read, () => this.#leave(parts, process))
+    const outcome = await rowOutcome(parts, bounds.rowsMax, read, () => this.#leave(parts, process))
     return { outcome, over: parts.arrived }
   }
 
@@ -123,7 +124,7 @@ export class SqliteLine implements DatabaseLine {
     const marker = isOfRun ? null : { runId: this.#setting.runId, digest: digestAfter('', { sql, params }) }
     try {
       const question = { ask: 'execute', sql, params, verb, mayDelete, marker, ...bounds } as const
-      const text = await this.#ask(process, question, signal, bounds.rowsMax)
+      const text = await this.#ask(process, question, signal, bounds)
       const { fields, ingressBytes } = text
       const value = this.#judged(process, () => readWritten(fields, bounds.rowsMax))
       if (isOfRun) this.#stage({ sql, params }, process)
@@ -165,11 +166,11 @@ export class SqliteLine implements DatabaseLine {
     process: DatabaseProcess,
     question: Question,
     signal: AbortSignal,
-    rowsMax?: number,
+    bounds?: StatementBounds,
   ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly ingressBytes: number }> {
     const { text } = await process.ask(question, signal, this.#database.timeoutMs).next()
     const answer = this.#judged(process, () => readAnswer(text))
-    if (!answer.ok) throw this.#refused(process, answer, rowsMax).with({ notPerformed: true })
+    if (!answer.ok) throw this.#refused(process, answer, bounds).with({ notPerformed: true })
     return { fields: answer.fields, ingressBytes: Buffer.byteLength(text) }
   }
 
@@ -238,9 +239,10 @@ export class SqliteLine implements DatabaseLine {
   #refused(
     process: DatabaseProcess,
     answer: Parameters<typeof refusalError>[0],
-    rowsMax = this.#database.rowsMax,
+    bounds?: StatementBounds,
   ): TollgateError {
-    const error = refusalError(answer, { ...this.#database, rowsMax })
+    const left = bounds === undefined ? this.#database : leftOf(this.#database, bounds)
+    const error = refusalError(answer, left)
     if (answer.refusal === 'lost') this.#lost ??= answer.detail
     // A file that is gone or has changed is opened anew by the next call, unless the run has written to it.
     const isStale = error.code.startsWith('UPSTREAM_') && answer.refusal !== 'busy'

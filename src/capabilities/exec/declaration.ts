@@ -36,7 +36,7 @@ const MEMBERS: Readonly<Record<ExecOp, DeclaredMember>> = {
   },
   'exec.quarantine': {
     says: [
-      'Runs it without any capability on `data`, its input; only a value that fits `output` comes back. Rejects with DENIED_QUARANTINE in every other case.',
+      'Runs it without any capability on `data`, which is its `input`; only a value that fits `output` comes back. Rejects with DENIED_QUARANTINE in every other case.',
     ],
     code: "quarantine<Value = any>(child: { code: string; data?: unknown; output: ExecOutput; limits?: Omit<ExecLimits, 'max_tool_calls' | 'max_cost_usd'> }): Promise<{ status: 'done'; value: Value }>",
   },

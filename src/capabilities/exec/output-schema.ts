@@ -36,6 +36,13 @@ const scalar = [
 const SHAPES =
   'must be { type: "boolean" }, { type: "string", maxLength }, { type: "integer" or "number", minimum, maximum }, { enum: [...] }, { type: "array", items, maxItems } or { type: "object", properties }, and nothing else beside'
 
+const OBJECT = {
+  error: ({ code }: { readonly code?: string }): string | undefined =>
+    code === 'unrecognized_keys'
+      ? 'must be { type: "object", properties } and nothing else: all of them must be there, and no others come out'
+      : undefined,
+}
+
 /** Built level by level, so that a schema which is nested deeper is none. */
 function levelOf(depth: number): z.ZodType<OutputSchema> {
   if (depth === 0) return z.union(scalar, SHAPES) as z.ZodType<OutputSchema>
@@ -45,12 +52,18 @@ function levelOf(depth: number): z.ZodType<OutputSchema> {
     [
       ...scalar,
       z.strictObject({ type: z.literal('array'), items: inner, maxItems: size }),
-      z.strictObject({
-        type: z.literal('object'),
-        properties: z
-          .record(name, inner)
-          .refine((all) => Object.keys(all).length <= PROPERTIES_MAX, `at most ${PROPERTIES_MAX} properties`),
-      }),
+      z.strictObject(
+        {
+          type: z.literal('object'),
+          properties: z
+            .record(name, inner)
+            .refine(
+              (all) => Object.keys(all).length <= PROPERTIES_MAX,
+              `at most ${PROPERTIES_MAX} properties`,
+            ),
+        },
+        OBJECT,
+      ),
     ],
     SHAPES,
   ) as z.ZodType<OutputSchema>

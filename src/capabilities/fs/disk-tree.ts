@@ -1,4 +1,4 @@
-import { asFileError, errnoOf, existsError, kindError } from './file-errors.ts'
+import { asFileError, errnoOf, existsError, kindError, sourceError } from './file-errors.ts'
 import { filesQuota, bytesQuota, tooLarge } from './judge.ts'
 import type { Mount } from './mount.ts'
 import { TEMPORARY_PREFIX } from './path.ts'
@@ -28,7 +28,7 @@ export class DiskTree implements Tree {
     try {
       this.root = new RootFolder(mount.source ?? '', powers)
     } catch (error) {
-      throw asFileError(error).with({ rule: `${mount.rule}.source` })
+      throw sourceError(error, mount)
     }
   }
 

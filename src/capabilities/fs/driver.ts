@@ -139,11 +139,15 @@ const ACTS: Readonly<Record<FsOp, (work: Work) => Promise<Outcome>>> = {
   },
   'fs.glob': async (work) => outcomeOf(await findAll(work)),
   async 'fs.write'({ mount, tree, request, terms }) {
-    await tree.write(namesBelow(mount, request.path), bytesOf(request.body), (quota) => terms.draw(quota))
+    await inFolder(
+      tree.write(namesBelow(mount, request.path), bytesOf(request.body), (quota) => terms.draw(quota)),
+    )
     return outcomeOf(null)
   },
   async 'fs.append'({ mount, tree, request, terms }) {
-    await tree.append(namesBelow(mount, request.path), bytesOf(request.body), (quota) => terms.draw(quota))
+    await inFolder(
+      tree.append(namesBelow(mount, request.path), bytesOf(request.body), (quota) => terms.draw(quota)),
+    )
     return outcomeOf(null)
   },
   async 'fs.mkdir'({ mount, tree, request, terms }) {
@@ -162,6 +166,18 @@ const ACTS: Readonly<Record<FsOp, (work: Work) => Promise<Outcome>>> = {
     await tree.rename(namesBelow(mount, request.path), namesBelow(mount, request.to ?? ''))
     return outcomeOf(null)
   },
+}
+
+/** A file is written into a folder that is there: what is missing is the folder. */
+async function inFolder(written: Promise<void>): Promise<void> {
+  try {
+    await written
+  } catch (error) {
+    const told = asTollgateError(error)
+    throw told.code === 'UPSTREAM_FILE_MISSING'
+      ? told.with({ hint: 'fs.mkdir makes a folder, and those above it.' })
+      : told
+  }
 }
 
 /** Of the bytes where they are, without a copy. */
@@ -187,7 +203,7 @@ async function* seen(
   for await (const member of tree.members(names)) {
     if (member.name.startsWith(TEMPORARY_PREFIX)) continue
     budget.left -= 1
-    if (budget.left < 0) throw tooMany(mount)
+    if (budget.left < 0) throw tooMany(mount, 'look')
     if (terms.signal.aborted) throw new TollgateError('UPSTREAM_TIMEOUT', 'The run ended meanwhile.')
     const below = [...names, member.name]
     const isFile = allowsFile(mount, below)

@@ -17,11 +17,11 @@ export const missingError = (): TollgateError =>
 export const existsError = (message: string): TollgateError =>
   new TollgateError('UPSTREAM_FILE_EXISTS', message, { notPerformed: true })
 
-/** The error for more entries than a call may look at, or more than a mount may hold. */
-export const tooMany = (mount: Mount): TollgateError =>
+/** The error for more entries than a call may look at, or more than a run may make. */
+export const tooMany = (mount: Mount, act: 'look' | 'make'): TollgateError =>
   new TollgateError('LIMIT_FILES', `More than ${mount.filesMax} files and folders are involved.`, {
     rule: `${mount.rule}.max_files`,
-    hint: 'Look into one folder at a time.',
+    hint: act === 'look' ? 'Look into one folder at a time.' : 'Make no more files and folders there.',
     change: `raise ${mount.rule}.max_files`,
     notPerformed: true,
   })
@@ -61,6 +61,22 @@ const MEANINGS: Readonly<Record<string, readonly [Code, string]>> = {
 export const errnoOf = (error: unknown): string | undefined => {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   return typeof code === 'string' ? code : undefined
+}
+
+/** The error for a mount whose folder on the host cannot be opened. */
+export function sourceError(error: unknown, { path, rule }: Mount): TollgateError {
+  const told = asFileError(error)
+  const says = { UPSTREAM_FILE_MISSING: 'is not there', DENIED_FILE_KIND: 'is no folder' } as Partial<
+    Record<Code, string>
+  >
+  const why = says[told.code]
+  const facts = { rule: `${rule}.source`, change: `name a folder that is there in ${rule}.source` }
+  if (why === undefined) return told.with(facts)
+  return new TollgateError(told.code, `The source of the mount ${path} ${why}.`, {
+    ...facts,
+    cause: told.facts.cause,
+    notPerformed: true,
+  })
 }
 
 /** What an error of the file system means. Of its text only the code is kept: the rest names places of the host. */

@@ -100,7 +100,7 @@ export class MemoryTree implements Tree {
   }
 
   #count(): void {
-    if (this.#made >= this.#mount.filesMax) throw tooMany(this.#mount)
+    if (this.#made >= this.#mount.filesMax) throw tooMany(this.#mount, 'make')
     this.#made += 1
   }
 

@@ -23,6 +23,12 @@ export type Mount = {
   readonly ask: Ask | undefined
 }
 
+/** A folder as it is opened, and told to the operator: without the `./` that many write. */
+const placeOf = (source: string, baseDirectory: string | undefined): string =>
+  source.startsWith('/') || baseDirectory === undefined
+    ? source
+    : `${baseDirectory}/${source.replace(/^(?:\.\/+)+/, '')}`
+
 /** Compiles a mount; a relative source stands under `baseDirectory`. */
 export function compileMount(
   document: MountDocument,
@@ -31,14 +37,13 @@ export function compileMount(
 ): Mount {
   const { path, mode, source, allow, max_file_kb, max_total_kb, max_files, max_depth, ask } = document
   const globs = allow?.map(readGlob).filter((one) => typeof one !== 'string')
-  const isRelative = source !== undefined && !source.startsWith('/')
   return Object.freeze<Mount>({
     index,
     rule: `permissions.filesystem[${index}]`,
     path,
     names: Object.freeze(path.slice(1).split('/')),
     mode,
-    source: isRelative && baseDirectory !== undefined ? `${baseDirectory}/${source}` : source,
+    source: source === undefined ? undefined : placeOf(source, baseDirectory),
     globs: globs && Object.freeze(globs),
     fileBytesMax: Math.floor(max_file_kb * 1024),
     totalBytesMax: Math.floor(max_total_kb * 1024),

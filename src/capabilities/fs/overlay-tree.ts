@@ -230,7 +230,7 @@ export class OverlayTree implements Tree {
     const held = this.#heldBytes - sizeOf(before) + sizeOf(next)
     if (held > this.#mount.totalBytesMax) throw totalError(this.#mount)
     if (next !== undefined && before === undefined && this.#staged.size >= this.#mount.filesMax)
-      throw tooMany(this.#mount)
+      throw tooMany(this.#mount, 'make')
     this.#heldBytes = held
     if (next === undefined) this.#staged.delete(key)
     else this.#staged.set(key, next)

@@ -22,7 +22,7 @@ export const escapeName = (name: string): string =>
 
 /** Why a name is none that a guest may use; undefined when it is one. Unicode names have one form, NFC, so twins do not exist. */
 export function problemOfName(name: string): string | undefined {
-  if (name === '') return 'has an empty name between two slashes'
+  if (name === '') return 'has an empty name: a slash at its end, or two in a row'
   if (name === '.' || name === '..') return 'has a . or .. in it'
   if (UNSHOWABLE.test(name))
     return 'has a control character, a backslash or another character that is not shown'

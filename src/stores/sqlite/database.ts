@@ -69,7 +69,8 @@ function migrate(connection: DatabaseSync): void {
     connection.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
     connection.exec('COMMIT')
   } catch (error) {
-    connection.exec('ROLLBACK')
+    // A full disk has ended the transaction already.
+    if (connection.isTransaction) connection.exec('ROLLBACK')
     throw error
   }
 }

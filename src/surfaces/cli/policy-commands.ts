@@ -34,7 +34,7 @@ const addCheck = (program: Command, invocation: Invocation): void => {
   const command = program
     .command('check')
     .description(
-      'tell everything that is wrong with a policy, and which secrets are missing; exit code 2 when something is',
+      'tell everything that is wrong with a policy, and warn of what may be, like missing secrets; exit code 2 when something is wrong',
     )
     .argument('[file]', 'policy, YAML or JSON')
     .option('--strict', 'count warnings as problems')

@@ -40,11 +40,19 @@ const defectLines = (code: Code, cause: unknown): string[] =>
     ? printableLines(cut(cause.stack ?? '', MESSAGE_SIZE_MAX))
     : []
 
+/** Tells people of an error on stderr, and returns its exit code. */
+export const noteError = (caught: unknown, terminal: Terminal): number => {
+  const error = asKnownError(caught)
+  terminal.note(errorLines(error, terminal))
+  terminal.note(defectLines(error.code, error.facts.cause))
+  return exitOfCode(error.code)
+}
+
 /** Tells an error that ended a command, as one JSON document or to people, and returns the exit code. */
 export const reportError = (caught: unknown, terminal: Terminal): number => {
+  if (!terminal.json) return noteError(caught, terminal)
   const error = asKnownError(caught)
-  if (terminal.json) terminal.printJson({ error: error.toRecord() })
-  else terminal.note(errorLines(error, terminal))
+  terminal.printJson({ error: error.toRecord() })
   terminal.note(defectLines(error.code, error.facts.cause))
   return exitOfCode(error.code)
 }

@@ -11,6 +11,7 @@ import { eventLines } from './print-event.ts'
 import { resultLines } from './print-result.ts'
 import { readInput } from './read-input.ts'
 import { assertReadable } from './readable-file.ts'
+import { noteError } from './report-error.ts'
 import type { Terminal } from './terminal.ts'
 
 type RunCommandOptions = {
@@ -109,10 +110,21 @@ const supervise = async (
   )
   try {
     opened = await createTollgate({ state: invocation.stateFolder(), tools, spareCages: 0 })
-    return await body(opened, cancel.signal)
+    const exit = await body(opened, cancel.signal)
+    return await closeAfter(opened, exit, terminal)
   } finally {
-    await opened?.close()
+    await opened?.close().catch(() => undefined)
     release()
+  }
+}
+
+/** The result is printed by now, and stdout has its one document: what fails in closing is told beside it. */
+const closeAfter = async (gate: Tollgate, exit: number, terminal: Terminal): Promise<number> => {
+  try {
+    await gate.close()
+    return exit
+  } catch (error) {
+    return noteError(error, terminal) || exit
   }
 }
 

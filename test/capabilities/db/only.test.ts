@@ -140,6 +140,17 @@ describe('db.NAME.only()', () => {
     })
   })
 
+  it('is refused with a hint that names what the handle shows', async () => {
+    using shop = openShop(EXTRA)
+    await using gate = await openGate()
+    const code = `return await db.shop.only({ tables: ['orders'] }).query('select * from customers')`
+    const { error } = await gate.run({ code, policy: shopPolicy(shop, { read: READ }) })
+    expect(error).toMatchObject({
+      code: 'DENIED_NAME',
+      hint: 'Granted are orders; functions: count, sum, lower.',
+    })
+  })
+
   it('lowers the rows that a write returns', async () => {
     const returning = [
       'update orders set total = 1 returning id',

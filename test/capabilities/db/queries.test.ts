@@ -192,6 +192,21 @@ describe('a database that is', () => {
     expect(texts.join()).not.toContain(shop.file)
   })
 
+  it('not there, no file or no database: the error says so, and not where it was looked for', async () => {
+    using shop = openShop()
+    await using gate = await openGate()
+    const said = async (file: string): Promise<string> =>
+      (await askShop(gate, shopPolicy(shop, { file }), ['select 1 from orders'])).texts.join()
+    const texts = [await said(`${shop.file}.gone`), await said(shop.folder(''))]
+    shop.overwrite('this is no database, and it is long enough to be read as the header of one'.repeat(99))
+    texts.push(await said(shop.file))
+    expect(texts.map((text) => /cannot be used: (.*)\.$/.exec(text)?.[1])).toEqual([
+      'its file is not there, or cannot be opened',
+      'its file cannot be read or written, or is a folder',
+      'its file is no SQLite database',
+    ])
+  })
+
   it('no database at all, or damaged: refused; nothing is made of it', async () => {
     using shop = openShop()
     await using gate = await openGate()

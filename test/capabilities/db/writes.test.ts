@@ -42,6 +42,22 @@ describe('statements that write', () => {
     )
   })
 
+  it('say in the same words where a foreign key leads beyond the grant, be it to a filter or to what is hidden', async () => {
+    using shop = openShop(`
+      CREATE TABLE lines (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id));
+      CREATE TABLE spies (id INTEGER PRIMARY KEY, key TEXT REFERENCES secrets (key));`)
+    await using gate = await openGate()
+    const policy = writePolicy(shop, {
+      read: { ...WRITE.read, lines: '*', spies: '*' },
+      write: { lines: ['insert'], spies: ['insert'] },
+    })
+    const statements = ['insert into lines (id) values (1)', 'insert into spies (id) values (1)']
+    const { verdicts, texts } = await writeShop(gate, policy, statements)
+    expect(verdicts).toEqual(['DENIED_NAME at perform', 'DENIED_NAME at perform'])
+    expect(texts[0]).toContain('by a foreign key to a table that is hidden or has a filter')
+    expect(new Set(texts).size).toBe(1)
+  })
+
   it('would change rows, were the process of the database to do whatever it is told', async () => {
     using shop = openShop(LINKED)
     await using gate = await openGateOf(

@@ -140,6 +140,12 @@ describe('exec.quarantine', () => {
     expect(await asked({ output: { type: 'string', maxLength: 16_000 } })).toMatchObject({
       error: { code: 'GUEST_ARGUMENTS', message: expect.stringContaining('bits') as string },
     })
+    const unasked = { type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] }
+    expect(await asked({ output: unasked })).toMatchObject({
+      error: {
+        message: expect.stringContaining('all of them must be there, and no others come out') as string,
+      },
+    })
     const properties = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, {}]))
     expect(await asked({ output: { type: 'object', properties } })).toMatchObject({
       error: { code: 'GUEST_ARGUMENTS', message: expect.stringContaining('at most 1024 values') as string },

@@ -96,7 +96,7 @@ describe('a policy of files', () => {
   it('is told in plain words', () => {
     const sentences = grantOf(IN, OUT, TMP, { ...OUT, path: '/none', allow: [], ask: 'always' }).explain()
     expect(sentences).toEqual([
-      'May read files in /in, which is the folder "/policies/./data", only **/*.csv.',
+      'May read files in /in, which is the folder "/policies/data", only **/*.csv.',
       '/in: a file has at most 1024 KB; the mount gives at most 10240 KB in a task; 16 names deep.',
       'May read, write, rename and remove files in /out, which is the folder "/srv/out", only *.md. A human approves each removal.',
       '/out: a file has at most 1024 KB; the mount gives at most 10240 KB in a task, and takes as many; at most 1000 files and folders are made; 16 names deep.',

@@ -87,8 +87,16 @@ describe('a read mount', () => {
 
   it('whose source is gone fails with a code, and names no place of the host', async () => {
     const { seen } = await look([{ ...READ, source: '/nowhere/at/all' }], [['readText', '/in/a.csv']])
-    expect(seen[0]).toMatchObject({ code: 'UPSTREAM_FILE_MISSING', gate: 'perform' })
+    const message = 'The source of the mount /in is not there.'
+    expect(seen[0]).toMatchObject({ code: 'UPSTREAM_FILE_MISSING', gate: 'perform', message })
     expect(JSON.stringify(seen)).not.toContain('nowhere')
+  })
+
+  it('whose source is a file says that it is no folder', async () => {
+    using folder = openFolder({ 'a.csv': '' })
+    const { seen } = await look([{ ...READ, source: join(folder.path, 'a.csv') }], [['list', '/in']])
+    const message = 'The source of the mount /in is no folder.'
+    expect(seen[0]).toMatchObject({ code: 'DENIED_FILE_KIND', message })
   })
 
   it('bounds one file, all bytes of a task, the entries of a call and the depth', async () => {
@@ -127,6 +135,26 @@ describe('a read mount', () => {
 })
 
 describe('a scratch mount', () => {
+  it('tells what to do where a folder is missing, a path ends in a slash, or no more can be made', async () => {
+    const { seen } = await look(
+      [{ path: '/tmp', mode: 'scratch', max_files: 1 }],
+      [
+        ['write', '/tmp/no/a', 'x'],
+        ['append', '/tmp/no/a', 'x'],
+        ['list', '/tmp/'],
+        ['write', '/tmp/a', 'x'],
+        ['write', '/tmp/b', 'x'],
+      ],
+    )
+    const hint = 'fs.mkdir makes a folder, and those above it.'
+    expect(seen.filter(({ code }) => code !== undefined)).toMatchObject([
+      { code: 'UPSTREAM_FILE_MISSING', hint },
+      { code: 'UPSTREAM_FILE_MISSING', hint },
+      { message: 'The path has an empty name: a slash at its end, or two in a row.' },
+      { code: 'LIMIT_FILES', hint: 'Make no more files and folders there.' },
+    ])
+  })
+
   it('holds what the tool writes, in memory, within its bounds', async () => {
     const { found } = await look(
       [{ path: '/tmp', mode: 'scratch', max_total_kb: 1, max_files: 3 }],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditRecord, RunResult } from '../../../src/index.ts'
-import { openFolder, tollgate, type Folder } from '../../harness/command-line.ts'
+import { binary, openFolder, startProgram, tollgate, type Folder } from '../../harness/command-line.ts'
 import { toolsModule } from './host-tools-module.ts'
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/
@@ -43,6 +43,34 @@ describe('--json', () => {
     // What tool and host tool log goes to stderr, made printable.
     expect(ended.stderr).toContain('a log of the tool \\u{1b}[2J')
     expect(ended.stderr).toContain('looking up toll')
+  })
+
+  test('a state that can take no more is told in that one document, and on stderr', async () => {
+    using full = openFolder({
+      'policy.yaml': 'permissions: { filesystem: [{ path: /tmp, mode: scratch }] }\n',
+      'tool.js': `export default async (_, { fs }) => { for (let n = 0; n < 15; n++) await fs.exists('/tmp/' + n) }`,
+    })
+    await tollgate(['run', '--code', 'return 1'], { cwd: full.path })
+    // No file may grow beyond 50 KB: enough to open the state, and too little for the log of a run.
+    const node = `'${process.execPath}' '${binary}' run tool.js --policy policy.yaml --json`
+    const { stdout, stderr, exit } = await startProgram('sh', ['-c', `ulimit -f 100; exec ${node}`], {
+      cwd: full.path,
+    }).ended
+    expect((JSON.parse(stdout) as RunResult).error).toMatchObject({ code: 'INTERNAL_STORE' })
+    expect(stderr).toContain('INTERNAL_STORE')
+    expect(exit).toBe(70)
+  })
+
+  test('a state that cannot be made says what the disk said', async () => {
+    using full = openFolder()
+    const node = `'${process.execPath}' '${binary}' run --code 'return 1' --json`
+    const { stdout, exit } = await startProgram('sh', ['-c', `ulimit -f 50; exec ${node}`], {
+      cwd: full.path,
+    }).ended
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } }
+    expect(error.code).toBe('CONFIG_STATE_UNUSABLE')
+    expect(error.message).not.toContain('rollback')
+    expect(exit).toBe(2)
   })
 
   test('the same tool, policy and input have the same digests again, and one byte more has not', async () => {

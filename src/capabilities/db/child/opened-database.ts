@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
 import type { DbTable } from '../ops.ts'
 import type { EndQuestion, ExecuteQuestion, OpenQuestion, QueryQuestion, StatementBounds } from '../wire.ts'
 import { Gatekeeper } from './authorizer.ts'
 import { compileStatement } from './compile-statement.ts'
+import { assertInPlace, fileUrl } from './file-place.ts'
 import { growViews, isWritable, schemaVersion, type GrownViews } from './grown-views.ts'
 import { quoted } from './quoted.ts'
 import { detailOf, Refused, refusalOf } from './refused.ts'
@@ -60,6 +60,7 @@ export class OpenedDatabase {
       rowsMax,
       bytesMax,
       checkVersion: () => this.#checkVersion(),
+      checkPlace: () => assertInPlace(this.#real, this.#schema, this.#question.file),
       takeVersion: () => void (this.#version = schemaVersion(this.#real, this.#schema)),
     })
   }
@@ -157,7 +158,7 @@ function attach(question: OpenQuestion, schema: string): DatabaseSync {
     throw new Refused('unfit', 'the SQLite of this Node cannot be confined; use a newer Node')
   database.exec('PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0')
   try {
-    const file = `${pathToFileURL(question.file).href}?mode=${mode}`
+    const file = fileUrl(question.file, mode)
     database.exec(`ATTACH '${file.replaceAll("'", "''")}' AS ${quoted(schema)}`)
     database.exec(`SELECT 1 FROM ${quoted(schema)}.sqlite_schema LIMIT 1`)
     return database

@@ -34,6 +34,16 @@ export function refusalOf(error: unknown): Refusal | undefined {
 }
 
 const HOT_JOURNAL = 776
+const MOVED = 1032
+/** What is wrong with the file or its disk, by primary result code. */
+const TROUBLES: Readonly<Record<number, string>> = {
+  8: 'it can only be read',
+  10: 'its file cannot be read or written, or is a folder',
+  11: 'its file is damaged',
+  13: 'its disk is full',
+  14: 'its file is not there, or cannot be opened',
+  26: 'its file is no SQLite database',
+}
 /** Kinds of constraints by extended result code. */
 const CONSTRAINTS: Readonly<Record<number, string>> = {
   275: 'CHECK',
@@ -48,7 +58,8 @@ const CONSTRAINTS: Readonly<Record<number, string>> = {
 export function detailOf(error: unknown): string | undefined {
   const { errcode } = error as { errcode?: number }
   if (errcode === HOT_JOURNAL) return 'a writer was killed; it must be opened once with the right to write'
-  return CONSTRAINTS[errcode ?? 0]
+  if (errcode === MOVED) return 'its file was removed or replaced meanwhile'
+  return CONSTRAINTS[errcode ?? 0] ?? TROUBLES[(errcode ?? 0) & 0xff]
 }
 
 /** The answer for whatever was thrown. Texts of the engine about the real database stay here: they tell of what is not granted. */

@@ -27,6 +27,8 @@ export type WritesSetting = {
   readonly bytesMax: number
   /** Throws where the tables are not those that the views were made for. */
   readonly checkVersion: () => void
+  /** Throws Refused `lost` where the file is not at its path any more. */
+  readonly checkPlace: () => void
   /** The tables are as they are now. */
   readonly takeVersion: () => void
 }
@@ -171,7 +173,7 @@ export class Writes {
     try {
       return prepare()
     } catch (error) {
-      throw new Refused(refusalOf(error) ?? 'name', 'the statement cannot be run on this grant')
+      throw new Refused(refusalOf(error) ?? 'name', LEADS_FURTHER)
     }
   }
 
@@ -208,7 +210,7 @@ export class Writes {
 
   /** The marker stands in the transaction, so it is there exactly when the writes are. */
   #commit({ runId, digest }: Marker): void {
-    const { real, schema, takeVersion } = this.#setting
+    const { real, schema, checkPlace, takeVersion } = this.#setting
     const table = `${quoted(schema)}.${MARKERS}`
     try {
       real.exec(
@@ -216,6 +218,7 @@ export class Writes {
       )
       real.prepare(`INSERT INTO ${table} VALUES (?, ?, ?)`).run(runId, digest, new Date().toISOString())
       takeVersion()
+      checkPlace()
       real.exec('COMMIT')
       this.#done = 0
     } catch (error) {
@@ -258,9 +261,14 @@ export class Writes {
   /** A trigger, a full disk or a lack of memory may have ended the transaction behind everybody's back. */
   #checkKept(): void {
     if (this.#done > 0 && !this.#setting.real.isTransaction) this.#isLost = true
-    if (this.#isLost) throw new Refused('lost', 'it was rolled back by the engine')
+    if (this.#isLost)
+      throw new Refused('lost', 'the engine rolled it back, for a trigger, a full disk or a lack of memory')
   }
 }
+
+/** Why a write that the shadow let pass is refused: the same words for each, for the reason could tell of hidden things. */
+const LEADS_FURTHER =
+  'its table may lead beyond the grant, by a trigger, or by a foreign key to a table that is hidden or has a filter'
 
 /** Without the word nothing is replaced: a keyword cannot be written in another way. */
 const mentionsReplace = (database: DatabaseSync, schema: string): boolean =>

@@ -25,8 +25,13 @@ export function readAddress(url: string): Address {
     throw unfit('is not postgres://user:password@host:port/database')
   const { hostname, port, searchParams } = read
   const host = decoded(hostname).replace(/^\[(.*)\]$/u, '$1')
-  const [user, password, database] = [read.username, read.password, read.pathname.slice(1)].map(decoded)
-  if (!host || !user || !password || !database) throw unfit('names no host, user, password or database')
+  const [user = '', password = '', database = ''] = [
+    read.username,
+    read.password,
+    read.pathname.slice(1),
+  ].map(decoded)
+  const lacking = Object.entries({ host, user, password, database }).find(([, value]) => value === '')
+  if (lacking !== undefined) throw unfit(`names no ${lacking[0]}`)
   const stray = [...searchParams.keys()].find((name) => name !== 'sslmode')
   if (stray !== undefined || read.hash !== '')
     throw unfit('may have no parameter but sslmode (authorities are given by NODE_EXTRA_CA_CERTS)')

@@ -1,6 +1,7 @@
 import type { Commit, DriverSetting, Outcome, ResolvedSecret } from '../../capability.ts'
 import { AnswerParts } from '../answer-parts.ts'
 import { readAnswer, readRows } from '../answer.ts'
+import { leftOf } from '../attenuation.ts'
 import type { DatabaseGrant } from '../database-grant.ts'
 import type { DatabaseLine } from '../database-line.ts'
 import { ANSWER_EXTRA_BYTES } from '../frames.ts'
@@ -95,7 +96,7 @@ export class PostgresLine implements DatabaseLine {
 
   staged(): Commit | undefined {
     const args = this.#writes.commitArguments
-    return args && { op: `db.${this.#database.name}.commit`, args }
+    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
   }
 
   async close(): Promise<void> {
@@ -110,14 +111,14 @@ export class PostgresLine implements DatabaseLine {
     // Throws where writes of the run are lost.
     const { isOpen } = this.#writes
     const live = await this.#open(signal)
-    const held = { ...this.#database, rowsMax: bounds.rowsMax }
+    const held = leftOf(this.#database, bounds)
     if (request.kind === 'commit')
       return { outcome: await this.#writes.commit(request, { ...live, held, signal }) }
     if (request.kind === 'schema') {
       const tables = live.server.tables.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
       return { outcome: { value: { tables }, ingressBytes: JSON.stringify(tables).length, egressBytes: 0 } }
     }
-    const sent = this.#tried(() => live.parts.gate(request, live.server, bounds))
+    const sent = this.#tried(held, () => live.parts.gate(request, live.server, bounds))
     live.connection.allow(WIRE_FACTOR * held.bytesMax + WIRE_EXTRA_BYTES)
     if (request.kind === 'execute') {
       const begin = (): Promise<void> => this.#begin(live.connection, live.parts.beginWrite)
@@ -207,7 +208,7 @@ export class PostgresLine implements DatabaseLine {
   async #open(signal: AbortSignal): Promise<Live> {
     if (this.#live?.connection.isOver === false) return this.#live
     const parts = await this.#parts.load()
-    const connection = this.#tried(() => this.#connect(parts))
+    const connection = this.#tried(this.#database, () => this.#connect(parts))
     this.#opening = connection
     const give = (): void => connection.destroy()
     const timer = setTimeout(give, START_MS_MAX)
@@ -240,11 +241,11 @@ export class PostgresLine implements DatabaseLine {
     return connectionOf(this.#database, { server: this.#server, secret: this.#secret, dial, connect })
   }
 
-  #tried<T>(act: () => T): T {
+  #tried<T>(held: DatabaseGrant, act: () => T): T {
     try {
       return act()
     } catch (error) {
-      throw refusalError(refusedFor(error), this.#database)
+      throw refusalError(refusedFor(error), held)
     }
   }
 }
