@@ -1,6 +1,7 @@
 import type { Tier } from '../cage/tiers.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { boxCases, FORGERY_CASES } from './breaches.ts'
+import { DATABASE_CASES } from './databases.ts'
 import { ESCAPE_CASES } from './escape.ts'
 import type { AttackCase } from './evidence.ts'
 import { EXHAUSTION_CASES } from './exhaustion.ts'
@@ -12,6 +13,7 @@ export const casesFor = (tier: Tier): readonly AttackCase[] => [
   ...boxCases(tier),
   ...EXHAUSTION_CASES,
   ...TIMING_CASES,
+  ...DATABASE_CASES,
   ...APPROVAL_CASES,
   ...AUDIT_CASES,
   ...FORGERY_CASES,
