@@ -96,7 +96,7 @@ const statements: readonly AttackCase[] = [
   ),
   database(
     'H34',
-    'end the transaction of a run that fails, or change its settings',
+    'end the transaction of a run that fails, and settings',
     {
       policy: policyOf(WRITE, true),
       runs: () => [
@@ -171,7 +171,7 @@ const hidden: readonly AttackCase[] = [
   ),
   database(
     'H35',
-    'write what is not granted, by triggers, RETURNING and rowid',
+    'write what is not granted, by trigger, RETURNING, rowid',
     {
       policy: policyOf(WRITE, true),
       runs: () => [shop({ refused: [...writing(UNGRANTED), ...asking(UNGRANTED)], last: [COUNT] })],

@@ -5,6 +5,7 @@ import { DATABASE_CASES } from './databases.ts'
 import { ESCAPE_CASES } from './escape.ts'
 import type { AttackCase } from './evidence.ts'
 import { EXHAUSTION_CASES } from './exhaustion.ts'
+import { FILE_CASES } from './files.ts'
 import { APPROVAL_CASES, AUDIT_CASES, TIMING_CASES } from './trust.ts'
 
 /** Every case that a tier must hold, in the order of the list of hostile cases. */
@@ -14,6 +15,7 @@ export const casesFor = (tier: Tier): readonly AttackCase[] => [
   ...EXHAUSTION_CASES,
   ...TIMING_CASES,
   ...DATABASE_CASES,
+  ...FILE_CASES,
   ...APPROVAL_CASES,
   ...AUDIT_CASES,
   ...FORGERY_CASES,
