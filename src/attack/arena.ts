@@ -196,7 +196,8 @@ export class Arena implements AsyncDisposable {
       'a result': results,
       'what tools were called with': [this.#tools.noted, this.#tools.reported],
       'what was sent': this.#site.requests,
-      'the audit': [records, logLines],
+      // What a quarantine was handed stands in the records of its own, where nobody but the host reads.
+      'the audit': [records.filter(({ runId }) => results.some((one) => one.runId === runId)), logLines],
     })
   }
 

@@ -34,15 +34,15 @@ return told`
 export const attempting = (attempts: Attempts): AttackRun => ({ code: PROGRAM, input: attempts })
 
 /** The codes by which the host refused calls on this capability, or further parts of a result, in order. */
-const refusalsOf = ({ records }: Evidence, capability: string): string[] =>
+const refusalsOf = ({ records }: Evidence, capability = ''): string[] =>
   records.flatMap(({ event, facts: { op, code } }) =>
-    (event === 'call' || event === 'pull') && String(op).startsWith(`${capability}.`) && code !== undefined
+    (event === 'call' || event === 'pull') && String(op).startsWith(capability) && code !== undefined
       ? [String(code)]
       : [],
   )
 
-/** The host refused so many calls on a capability, all by one of these codes. */
-export const refused = (capability: string, count: number, codes: RegExp): Check => ({
+/** The host refused so many calls (on one capability, where it is named), all by one of these codes. */
+export const refused = (capability: string | undefined, count: number, codes: RegExp): Check => ({
   judge: (seen) => {
     const all = refusalsOf(seen, capability)
     const other = all.find((code) => !codes.test(code))

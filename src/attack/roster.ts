@@ -2,6 +2,7 @@ import type { Tier } from '../cage/tiers.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { boxCases, FORGERY_CASES } from './breaches.ts'
 import { DATABASE_CASES } from './databases.ts'
+import { DELEGATION_CASES } from './delegation.ts'
 import { ESCAPE_CASES } from './escape.ts'
 import type { AttackCase } from './evidence.ts'
 import { EXHAUSTION_CASES } from './exhaustion.ts'
@@ -17,6 +18,7 @@ export const casesFor = (tier: Tier): readonly AttackCase[] => [
   ...DATABASE_CASES,
   ...FILE_CASES,
   ...APPROVAL_CASES,
+  ...DELEGATION_CASES,
   ...AUDIT_CASES,
   ...FORGERY_CASES,
 ]
