@@ -51,15 +51,12 @@ export const refused = (capability: string | undefined, count: number, codes: Re
   },
 })
 
-/** The host refused calls on a capability by exactly these codes, in this order; `/` stands between codes either of which will do. */
+/** The host refused calls on a capability by exactly these codes, in this order. */
 export const refusedInTurn = (capability: string, codes: readonly string[]): Check => ({
   judge: (seen) => {
-    const all = refusalsOf(seen, capability)
-    const fits =
-      all.length === codes.length && codes.every((one, at) => one.split('/').includes(all[at] ?? ''))
-    return fits
-      ? undefined
-      : `calls were refused by ${all.join(', ') || 'nothing'} instead of ${codes.join(', ')}`
+    const all = refusalsOf(seen, capability).join(', ')
+    const expected = codes.join(', ')
+    return all === expected ? undefined : `calls were refused by ${all || 'nothing'} instead of ${expected}`
   },
 })
 

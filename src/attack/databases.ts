@@ -144,6 +144,7 @@ const SHOWN: readonly (readonly [sql: string, rows: readonly object[]])[] = [
 const UNGRANTED = [
   'delete from orders where id = 1',
   'with x as (select 1) delete from orders',
+  'explain update orders set total = 0',
   "insert into notes (text) values ('x')",
   "update notes set text = 'x'",
   "update secrets set value = 'x'",
@@ -217,6 +218,8 @@ const HEAVY = [
   `${COUNTING} select count(*) from r`,
 ]
 
+const CUT_OFF = ['LIMIT_ROWS', 'LIMIT_RESPONSE_SIZE', 'LIMIT_RESPONSE_SIZE', 'UPSTREAM_TIMEOUT']
+
 const HOSTILE_TEXTS = [
   "' or '1'='1",
   "'; delete from orders; --",
@@ -262,7 +265,8 @@ const reaching: readonly AttackCase[] = [
     },
     [
       isDone,
-      refusedInTurn('db', ['LIMIT_ROWS', 'LIMIT_RESPONSE_SIZE', 'LIMIT_RESPONSE_SIZE', 'UPSTREAM_TIMEOUT']),
+      // On a busy machine the time of a statement may be over before its rows are too many.
+      { ...refusedInTurn('db', CUT_OFF), isTiming: true },
       stoppedBy(TIMEOUT_MS + BESIDE_MS_MAX),
       returned([COUNTED]),
     ],

@@ -65,6 +65,15 @@ while (Atomics.load(stop, 0) === 0) {
   renameSync(name, link); renameSync(name + '.away', name)
 }`
 
+/** What a machine cannot make is missing, and only the case that looks for it is told as broken. */
+const attempt = (make: () => void): void => {
+  try {
+    make()
+  } catch {
+    // The case says so.
+  }
+}
+
 type Shape = ReadonlyMap<string, string>
 
 /** What is not as it was, each with what it is now. */
@@ -181,10 +190,13 @@ export class PlantedWorld implements Disposable {
   #plantOddFiles(): void {
     const odd = join(this.mounted, 'odd')
     mkdirSync(odd)
-    execFileSync('mkfifo', [join(odd, 'fifo.csv')])
+    const [fifo, sparse] = [join(odd, 'fifo.csv'), join(odd, 'sparse.csv')]
+    attempt(() => execFileSync('mkfifo', [fifo], { stdio: 'ignore' }))
+    attempt(() => {
+      writeFileSync(sparse, '')
+      truncateSync(sparse, SPARSE_BYTES)
+    })
     linkSync(join(this.beside, 'linked.csv'), join(odd, 'hard.csv'))
-    writeFileSync(join(odd, 'sparse.csv'), '')
-    truncateSync(join(odd, 'sparse.csv'), SPARSE_BYTES)
     for (let n = 0; n < MANY_FILES; n += 1) this.#write(`${MOUNTED}/many/${n}.csv`, '')
     this.#write(`${MOUNTED}/deep/${'d/'.repeat(DEEP_FOLDERS)}end.csv`, '')
     for (const name of ODD_NAMES) this.#write(`${MOUNTED}/names/${name}`, this.#secret)
@@ -245,6 +257,7 @@ export class PlantedWorld implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#root, { recursive: true, force: true })
+    // A swapping that goes on may get in the way.
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 })
   }
 }

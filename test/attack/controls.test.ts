@@ -125,7 +125,7 @@ describe('a host that is weaker', () => {
     await expectBroken(named('H15', '1,000'), crowded, /more at once than the limit/)
     const unasked = wrongPolicy(() => ({ needsApproval: () => undefined }))
     await expectBroken(named('H49', 'spell'), unasked, /a request was sent/)
-    await expectBroken(named('H50', 'let'), unasked, /the page that needs an approval was reached/)
+    await expectBroken(named('H50', 'let an'), unasked, /the page that needs an approval was reached/)
     await expectBroken(named('H50', 'hand'), unasked, /it was erased/)
     const roomy = wrongPolicy(({ limits }) => ({
       limits: { ...limits, maxOutputBytes: 2 ** 30, maxLogBytes: 2 ** 22 },
