@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { hash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
   linkSync,
@@ -45,7 +45,6 @@ const DEEP_FOLDERS = 24
 const SPARSE_BYTES = 2 ** 40
 /** A file that is larger is told by its size alone. */
 const READ_BYTES_MAX = 64 * 1024
-const SHOWN_SIZE_MAX = 40
 
 /** Names that no terminal, log or listing should get as they are. */
 export const ODD_NAMES: readonly string[] = [
@@ -83,19 +82,15 @@ const changesFrom = (before: Shape, after: Shape): string[] =>
     .map((name) => `${name}: ${after.get(name) ?? 'gone'}`)
     .toSorted()
 
-const contentOf = (path: string, sizeBytes: number): string => {
-  if (sizeBytes > READ_BYTES_MAX) return `${sizeBytes} bytes`
-  const text = readFileSync(path, 'utf8')
-  return text.length > SHOWN_SIZE_MAX ? hash('sha256', text) : text
-}
-
 /** What stands at a path: its kind, its mode, what is in it. */
 const shapeOf = (path: string): string => {
   const stats = lstatSync(path)
   const mode = (stats.mode & 0o7777).toString(8)
+  const content = (): string =>
+    stats.size > READ_BYTES_MAX ? `of ${stats.size} bytes` : readFileSync(path, 'utf8')
   if (stats.isSymbolicLink()) return `link to ${readlinkSync(path)}`
   if (stats.isDirectory()) return `folder ${mode}`
-  return stats.isFile() ? `file ${mode} ${contentOf(path, stats.size)}` : `no file ${mode}`
+  return stats.isFile() ? `file ${mode} ${content()}` : `no file ${mode}`
 }
 
 /** Everything below a folder, by its place there. A walk of its own: `recursive` of Node follows links. */
