@@ -7,7 +7,7 @@ import { runCases } from '../../src/attack/run-cases.ts'
 
 /** Every case of the weakest tier. */
 export const CASES = casesFor('T1')
-/** Long enough for a case that holds; what is broken needs not be waited for. */
+/** What an endless guest is given up after, when nobody stops it; a guest that ends by itself has the time that its case gives it. */
 const PATIENCE_MS = 900
 
 /** The cases of a number whose description begins so. */
@@ -17,14 +17,17 @@ export const named = (id: string, what = ''): AttackCase[] => {
   return found
 }
 
-const hasty = (one: AttackCase, patienceMs: number): AttackCase =>
-  one.setup === undefined ? one : { ...one, setup: { ...one.setup, patienceMs } }
+const hasty = (one: AttackCase, patienceMs?: number): AttackCase => {
+  const { setup } = one
+  if (setup === undefined || (patienceMs ?? setup.patienceMs) === undefined) return one
+  return { ...one, setup: { ...setup, patienceMs: patienceMs ?? PATIENCE_MS } }
+}
 
 /** Runs cases against a build. */
 export const attack = (
   cases: readonly AttackCase[],
   parts: AttackParts,
-  patienceMs: number,
+  patienceMs?: number,
 ): Promise<readonly CaseOutcome[]> =>
   runCases(
     cases.map((one) => hasty(one, patienceMs)),
@@ -36,7 +39,7 @@ export const expectBroken = async (
   cases: readonly AttackCase[],
   parts: AttackParts,
   words: RegExp,
-  patienceMs = PATIENCE_MS,
+  patienceMs?: number,
 ): Promise<void> => {
   const outcomes = await attack(cases, parts, patienceMs)
   expect(outcomes).toHaveLength(cases.length)

@@ -25,21 +25,21 @@ afterEach(() => vi.restoreAllMocks())
 describe('what is handed on, where it is not weaker', () => {
   it('by children that hold all that their parent holds', async () => {
     const all = weakHost(childrenHoldAll)
-    await expectBroken(named('H50', 'let a child'), all, /money was paid back.*a planted secret/, 20_000)
+    await expectBroken(named('H50', 'let a child'), all, /money was paid back.*a planted secret/)
   })
 
   it('by children that pay nothing, or that have all limits of their parent', async () => {
     const spend = named('H50', 'spend')
-    await expectBroken(spend, weakHost(childrenPayNothing), /\d\d calls were performed/, 20_000)
-    await expectBroken(spend, weakHost(childrenHaveFullLimits), /calls were performed instead of 8/, 20_000)
+    await expectBroken(spend, weakHost(childrenPayNothing), /\d\d calls were performed/)
+    await expectBroken(spend, weakHost(childrenHaveFullLimits), /calls were performed instead of 8/)
   })
 
   it('by a quarantine that lets everything out', async () => {
-    await expectBroken(named('H50', 'bring'), weakHost(unfitted), /a planted secret was found in/, 20_000)
+    await expectBroken(named('H50', 'bring'), weakHost(unfitted), /a planted secret was found in/)
   })
 
   it('by caveats that restrict nothing', async () => {
-    await expectBroken(named('H50', 'use'), weakHost(careless), /money was paid back/, 20_000)
+    await expectBroken(named('H50', 'use'), weakHost(careless), /money was paid back/)
   })
 
   it('by handles that are never revoked', async () => {
