@@ -192,7 +192,7 @@ const composition = [
       path: '^src/',
       // The attack brings instruments of its own; its cases are handed them.
       pathNot:
-        '^src/(run|stores/[^/]+|cage|surfaces|build|(capabilities/[^/]+|bundler)/child)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|watched-cages)\\.ts$',
+        '^src/(run|stores/[^/]+|cage|surfaces|build|(capabilities/[^/]+|bundler)/child)/|^src/(policy|admin)\\.ts$|^src/attack/(arena|loopback-site|machine-noise|planted-world|watched-cages)\\.ts$',
     },
     { path: OPENS_THE_WORLD, dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
   ),

@@ -6,11 +6,12 @@ import type { Cage, CageOptions } from '../cage/launch.ts'
 import type { Tier } from '../cage/tiers.ts'
 import type { AuditRecord, RunResult, Tollgate, TollgateOptions } from '../index.ts'
 import { Bystander } from './bystander.ts'
-import type { AttackRun, Evidence, Setup } from './evidence.ts'
+import type { AttackRun, Evidence, PlantedSeen, Setup, World } from './evidence.ts'
 import { FORGER } from './forger.ts'
 import { HostTools } from './host-tools.ts'
 import { LoopbackSite } from './loopback-site.ts'
 import { MachineNoise } from './machine-noise.ts'
+import { PlantedWorld } from './planted-world.ts'
 import { rememberPrototypes } from './prototypes.ts'
 import { WatchedCages } from './watched-cages.ts'
 
@@ -54,11 +55,13 @@ export class Arena implements AsyncDisposable {
   readonly #forgerFolder = mkdtempSync(join(tmpdir(), 'tollgate-forger-'))
   readonly #removeFolders = (): void => {
     for (const folder of [this.#folder, this.#forgerFolder]) rmSync(folder, { recursive: true, force: true })
+    this.#planted[Symbol.dispose]()
   }
   readonly #tools = new HostTools()
   readonly #bystander = new Bystander()
   readonly #noise = new MachineNoise()
   readonly #pollution = rememberPrototypes()
+  readonly #planted = new PlantedWorld()
   readonly #cages: WatchedCages
   readonly #signal: AbortSignal
   readonly #site: LoopbackSite
@@ -112,7 +115,7 @@ export class Arena implements AsyncDisposable {
     await this.#bystander.start(this.#gate, this.#signal)
     this.#reset()
     const principal = `attacker-${(this.#principals += 1)}`
-    const policy = setup.policy(this.#site.origin)
+    const policy = setup.policy(this.#world)
     const request = { policy, principal, patienceMs: setup.patienceMs ?? PATIENCE_MS_DEFAULT }
     const { results, tookMs } = await this.#attack(setup, request)
     const peakBytes = Math.max(this.#cages.peakBytes, ...results.map(({ usage }) => usage.memoryPeakBytes))
@@ -129,6 +132,7 @@ export class Arena implements AsyncDisposable {
     const logLines = setup.verifies === true ? await this.#logLinesOf(results) : []
     this.#cages.end()
     this.#signal.throwIfAborted()
+    const planted = this.#plantedSeen(results, records, logLines)
     const { reported, noted, atOnceMax, refunds, erased, asked } = this.#tools
     return {
       results,
@@ -138,6 +142,7 @@ export class Arena implements AsyncDisposable {
       cages,
       survivors,
       bystander,
+      planted,
       records,
       box: [],
       reported: [...reported],
@@ -165,7 +170,8 @@ export class Arena implements AsyncDisposable {
     this.#noise.reset()
     const results: RunResult[] = []
     let tookMs = 0
-    for (const run of setup.runs(this.#site.origin)) {
+    await using _ = setup.swapsFolder === true ? this.#planted.swapping() : undefined
+    for (const run of setup.runs(this.#world)) {
       const startMs = performance.now()
       const result = await this.#run(run, request)
       tookMs = performance.now() - startMs
@@ -175,17 +181,42 @@ export class Arena implements AsyncDisposable {
     return { results, tookMs }
   }
 
+  get #world(): World {
+    const { database, mounted, beside } = this.#planted
+    return { site: this.#site.origin, database, mounted, beside }
+  }
+
+  /** What became of the world; the secret is looked for in all that came back. */
+  #plantedSeen(
+    results: readonly RunResult[],
+    records: readonly AuditRecord[],
+    logLines: readonly string[],
+  ): PlantedSeen {
+    return this.#planted.seen({
+      'a result': results,
+      'what tools were called with': [this.#tools.noted, this.#tools.reported],
+      'what was sent': this.#site.requests,
+      // What a quarantine was handed stands in the records of its own, where nobody but the host reads.
+      'the audit': [records.filter(({ runId }) => results.some((one) => one.runId === runId)), logLines],
+    })
+  }
+
   #reset(): void {
     this.#thrown = undefined
     this.#tools.reset()
     this.#site.reset()
+    this.#planted.reset()
     this.#cages.begin()
     this.#newLogLines()
   }
 
   /** One run that is given up when it takes too long or grows too large; undefined when even giving up does not end it. */
-  async #run(run: AttackRun, { policy, principal, patienceMs }: Request): Promise<RunResult | undefined> {
+  async #run(
+    { isOfAnother, ...run }: AttackRun,
+    { policy, principal: attacker, patienceMs }: Request,
+  ): Promise<RunResult | undefined> {
     this.#signal.throwIfAborted()
+    const principal = isOfAnother === true ? `${attacker}-other` : attacker
     const patience = AbortSignal.timeout(patienceMs)
     const signal = AbortSignal.any([this.#signal, this.#cages.overgrown, patience])
     const running = this.#gate.run({ ...run, policy, principal, signal })
@@ -208,8 +239,13 @@ export class Arena implements AsyncDisposable {
 
   async #recordsOf(results: readonly RunResult[]): Promise<AuditRecord[]> {
     const records: AuditRecord[] = []
-    for (const { runId } of results)
-      records.push(...((await this.#noting(this.#gate.audit.read({ runId }))) ?? []))
+    for (const { runId, task } of results) {
+      const children = ((await this.#noting(this.#gate.runs.list({ task }))) ?? []).filter(
+        ({ parent }) => parent?.runId === runId,
+      )
+      for (const one of [runId, ...children.map((child) => child.runId)])
+        records.push(...((await this.#noting(this.#gate.audit.read({ runId: one }))) ?? []))
+    }
     return records
   }
 

@@ -162,7 +162,7 @@ const realm: readonly AttackCase[] = [
     id: 'H04',
     what: 'poison every prototype and built-in before sending',
     setup: {
-      policy: (site) => ({
+      policy: ({ site }) => ({
         permissions: {
           tools: { note: {} },
           http: {
@@ -172,7 +172,7 @@ const realm: readonly AttackCase[] = [
         },
         limits: POLICY.limits,
       }),
-      runs: (site) => [false, true].map((isOn) => ({ code: POISON_AND_SEND, input: { site, isOn } })),
+      runs: ({ site }) => [false, true].map((isOn) => ({ code: POISON_AND_SEND, input: { site, isOn } })),
     },
     checks: [
       isDone,

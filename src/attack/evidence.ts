@@ -6,6 +6,8 @@ export const GROUPS = {
   A: 'escape',
   B: 'exhaustion',
   D: 'exfiltration',
+  E: 'databases',
+  F: 'files',
   G: 'approvals',
   H: 'audit and identity',
 } as const
@@ -29,6 +31,30 @@ export type BystanderSeen = {
   readonly answered: number
   /** Longest time that it waited beyond what it meant to, in milliseconds. */
   readonly longestWaitMs: number
+}
+
+/** Where the guest's policy may lead: what a case finds on loopback and on the disk. */
+export type World = {
+  /** `http://127.0.0.1:PORT` */
+  readonly site: string
+  /** The file of an SQLite database. */
+  readonly database: string
+  /** A folder that cases mount. */
+  readonly mounted: string
+  /** The folder next to it, with a secret in it. */
+  readonly beside: string
+}
+
+/** What became of the files and the database that were planted for a case, and of the secret in them. */
+export type PlantedSeen = {
+  /** What is not as it was in the folder that cases mount, by its place there: `old.csv: file 600 new`. */
+  readonly inside: readonly string[]
+  /** The same of everything around it, the database excepted. */
+  readonly outside: readonly string[]
+  /** Tables of the database that are not as they were. */
+  readonly tables: readonly string[]
+  /** Where the secret came back. */
+  readonly leaks: readonly string[]
 }
 
 /** What a case did to the machine and to Tollgate, as the host saw it; nothing in it but `results` holds words of the guest. */
@@ -59,7 +85,8 @@ export type Evidence = {
   readonly trapped: number
   /** Prototypes of the host that are not what they were. */
   readonly pollution: readonly string[]
-  /** Audit of the attacking runs. */
+  readonly planted: PlantedSeen
+  /** Audit of the attacking runs and of their children. */
   readonly records: readonly AuditRecord[]
   /** Lines of the audit log since the case began. */
   readonly logLines: readonly string[]
@@ -88,13 +115,15 @@ export type AttackRun = {
   readonly code: string
   readonly input?: unknown
   readonly task?: string
+  /** Somebody else's, under the same policy. */
+  readonly isOfAnother?: boolean
 }
 
 /** What differs from one attack to the next. */
 export type Setup = {
-  /** Told once the loopback site is there. */
-  readonly policy: (site: string) => object
-  readonly runs: (site: string) => readonly AttackRun[]
+  /** Told once the world is there. */
+  readonly policy: (world: World) => object
+  readonly runs: (world: World) => readonly AttackRun[]
   /** The program that takes the place of a cage, and what it is to do; without one the guest attacks. */
   readonly forgery?: string
   /** Longest time that a run may take before the attack gives it up, in milliseconds. */
@@ -103,6 +132,8 @@ export type Setup = {
   readonly lingerMs?: number
   /** The end of the attack is the end of its process; what lives on is counted among the survivors. */
   readonly endsCage?: boolean
+  /** A folder of the mount is swapped with a link to the outside all the time. */
+  readonly swapsFolder?: boolean
   /** Verify every chain of the audit afterwards. */
   readonly verifies?: boolean
 }

@@ -1,9 +1,12 @@
 import type { Tier } from '../cage/tiers.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { boxCases, FORGERY_CASES } from './breaches.ts'
+import { DATABASE_CASES } from './databases.ts'
+import { DELEGATION_CASES } from './delegation.ts'
 import { ESCAPE_CASES } from './escape.ts'
 import type { AttackCase } from './evidence.ts'
 import { EXHAUSTION_CASES } from './exhaustion.ts'
+import { FILE_CASES } from './files.ts'
 import { APPROVAL_CASES, AUDIT_CASES, TIMING_CASES } from './trust.ts'
 
 /** Every case that a tier must hold, in the order of the list of hostile cases. */
@@ -12,7 +15,10 @@ export const casesFor = (tier: Tier): readonly AttackCase[] => [
   ...boxCases(tier),
   ...EXHAUSTION_CASES,
   ...TIMING_CASES,
+  ...DATABASE_CASES,
+  ...FILE_CASES,
   ...APPROVAL_CASES,
+  ...DELEGATION_CASES,
   ...AUDIT_CASES,
   ...FORGERY_CASES,
 ]

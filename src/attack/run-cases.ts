@@ -23,6 +23,7 @@ const NOTHING: Evidence = {
   noiseMs: 0,
   cages: 0,
   survivors: 0,
+  planted: { inside: [], outside: [], tables: [], leaks: [] },
   records: [],
   box: [],
   reported: [],

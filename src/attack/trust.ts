@@ -94,14 +94,14 @@ const splitting: readonly AttackCase[] = [
     group: 'G',
     what: 'spell a request that needs an approval in 36 other ways',
     setup: {
-      policy: (site) => ({
+      policy: ({ site }) => ({
         permissions: {
           http: { allowed_domains: [{ domain: site, methods: ['DELETE'], ask: 'never' }], ...LOOPBACK },
         },
         human_in_loop: [`http.DELETE ${site}/orders`],
         limits: LIMITS,
       }),
-      runs: (site) => [{ code: SPELL_IT_OTHERWISE, input: site }],
+      runs: ({ site }) => [{ code: SPELL_IT_OTHERWISE, input: site }],
     },
     checks: [
       isDone,
@@ -119,12 +119,12 @@ const deputies: readonly AttackCase[] = [
     group: 'G',
     what: 'let an allowed page redirect to one that asks first',
     setup: {
-      policy: (site) => ({
+      policy: ({ site }) => ({
         permissions: { http: { allowed_domains: [site], ...LOOPBACK } },
         human_in_loop: [`http.GET ${site}/admin/**`],
         limits: LIMITS,
       }),
-      runs: (site) => [
+      runs: ({ site }) => [
         {
           code: 'try { return (await http.get(input)).status } catch ({ code }) { return code }',
           input: site + LEADING_PAGE,

@@ -1,14 +1,12 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import type { AttackParts } from '../../src/attack/arena.ts'
-import type { AttackCase, CaseOutcome } from '../../src/attack/evidence.ts'
-import { casesFor } from '../../src/attack/roster.ts'
-import { runCases } from '../../src/attack/run-cases.ts'
+import type { AttackCase, World } from '../../src/attack/evidence.ts'
 import { launchCage } from '../../src/cage/launch.ts'
 import type { RunResult } from '../../src/index.ts'
 import { weakCage } from '../cage/weak-cage.ts'
 import { withoutWatch } from '../run/weak-parts.ts'
+import { attack, CASES, expectBroken, named } from './breaking.ts'
 import {
   buildOf,
   callLate,
@@ -22,45 +20,6 @@ import {
   wrongResult,
   wrongTool,
 } from './weak-builds.ts'
-
-const CASES = casesFor('T1')
-/** Long enough for a case that holds; what is broken needs not be waited for. */
-const PATIENCE_MS = 900
-
-const named = (id: string, what = ''): AttackCase[] => {
-  const found = CASES.filter((one) => one.id === id && one.what.startsWith(what))
-  if (found.length === 0) throw new Error(`there is no case ${id} ${what}`)
-  return found
-}
-
-const hasty = (one: AttackCase, patienceMs: number): AttackCase =>
-  one.setup === undefined ? one : { ...one, setup: { ...one.setup, patienceMs } }
-
-const attack = (
-  cases: readonly AttackCase[],
-  parts: AttackParts,
-  patienceMs: number,
-): Promise<readonly CaseOutcome[]> =>
-  runCases(
-    cases.map((one) => hasty(one, patienceMs)),
-    { tier: 'T1', parts, signal: new AbortController().signal },
-  )
-
-/** Every one of the cases is reported as broken, in these words. */
-const expectBroken = async (
-  cases: readonly AttackCase[],
-  parts: AttackParts,
-  words: RegExp,
-  patienceMs = PATIENCE_MS,
-): Promise<void> => {
-  const outcomes = await attack(cases, parts, patienceMs)
-  expect(outcomes).toHaveLength(cases.length)
-  for (const outcome of outcomes) {
-    expect(outcome.held, `${outcome.id} ${outcome.what}: ${outcome.happened}`).toBe(false)
-    expect(outcome.happened).toMatch(words)
-    expect(outcome.happened).not.toMatch(/the attack itself failed|running threw TypeError/)
-  }
-}
 
 describe('where nothing is run at all, no case holds', () => {
   const endings: Readonly<Record<string, Partial<RunResult>>> = {
@@ -120,8 +79,8 @@ describe('a kernel that is weaker', () => {
     const [one] = named('H31')
     const { setup } = one as AttackCase
     // A realm without the kernel's clock has no `performance` either.
-    const runs = (site: string) =>
-      (setup?.runs(site) ?? []).map((run) => ({ ...run, code: run.code.replace('performance.now()', '0') }))
+    const runs = (world: World) =>
+      (setup?.runs(world) ?? []).map((run) => ({ ...run, code: run.code.replace('performance.now()', '0') }))
     await expectBroken(
       [{ ...one, setup: { ...setup, runs } } as AttackCase],
       weakKernel(entry),
@@ -166,7 +125,7 @@ describe('a host that is weaker', () => {
     await expectBroken(named('H15', '1,000'), crowded, /more at once than the limit/)
     const unasked = wrongPolicy(() => ({ needsApproval: () => undefined }))
     await expectBroken(named('H49', 'spell'), unasked, /a request was sent/)
-    await expectBroken(named('H50', 'let'), unasked, /the page that needs an approval was reached/)
+    await expectBroken(named('H50', 'let an'), unasked, /the page that needs an approval was reached/)
     await expectBroken(named('H50', 'hand'), unasked, /it was erased/)
     const roomy = wrongPolicy(({ limits }) => ({
       limits: { ...limits, maxOutputBytes: 2 ** 30, maxLogBytes: 2 ** 22 },

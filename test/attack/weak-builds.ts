@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Ledger } from '../../src/budget/ledger.ts'
 import { HONEST, type AttackParts } from '../../src/attack/arena.ts'
 import { launchCage, type Cage } from '../../src/cage/launch.ts'
-import type { HostTool, RunOptions, RunResult, Tollgate, TollgateOptions } from '../../src/index.ts'
+import type { HostTool, Powers, RunOptions, RunResult, Tollgate, TollgateOptions } from '../../src/index.ts'
 import { openGateOf, type Replace } from '../run/gates.ts'
 import { weakLedgers } from '../run/weak-parts.ts'
 
@@ -17,6 +17,12 @@ export const buildOf = (parts: Partial<AttackParts> = {}): AttackParts => ({
 /** A host some of whose inner parts are weaker. */
 export const weakHost = (replace: Replace): AttackParts =>
   buildOf({ open: (options) => openGateOf(options, replace) })
+
+/** A host with weaker powers over the world, and weaker inner parts. */
+export const weakPowers = (powers: Partial<Powers>, replace?: Replace): AttackParts =>
+  buildOf({
+    open: (options) => openGateOf({ ...options, powers: { ...options.powers, ...powers } }, replace),
+  })
 
 /** Cages with another kernel. */
 export const weakKernel = (entry: string): AttackParts =>

@@ -5,8 +5,8 @@ import { launchCage } from '../../src/cage/launch.ts'
 import { probeTiers } from '../../src/cage/probe.ts'
 import { createTollgate } from '../../src/index.ts'
 
-// test/attack/controls.test.ts proves that each of the judges can fail.
-describe.concurrent('the hostile cases of escape, exhaustion, approvals and audit', () => {
+// test/attack/controls*.test.ts prove that each of the judges can fail.
+describe.concurrent('the hostile cases that an installed build can be attacked with', () => {
   for (const tier of ['T1', 'T2', 'T3'] as const)
     it(`are held in ${tier}`, { timeout: 180_000 }, async ({ skip }) => {
       const state = probeTiers().find((one) => one.tier === tier)
@@ -24,6 +24,6 @@ describe.concurrent('the hostile cases of escape, exhaustion, approvals and audi
       const broken = outcomes.filter(({ held }) => !held)
       expect(broken.map(({ id, what, happened }) => `${id} ${what}: ${happened}`)).toEqual([])
       expect(outcomes).toHaveLength(cases.length)
-      expect(cases.length).toBeGreaterThan(75)
+      expect(cases.length).toBeGreaterThan(95)
     })
 })

@@ -1,5 +1,7 @@
 /** Weaker parts for negative controls: with one of them in place, the child of a test gets what it must not. */
 import { Ledger } from '../../../src/budget/ledger.ts'
+import type { Capability } from '../../../src/capabilities/capability.ts'
+import type { ChildrenPower } from '../../../src/capabilities/exec/powers.ts'
 import type { CageDemand } from '../../../src/run/cage-pool.ts'
 import { withSetting, type Replace } from '../../run/gates.ts'
 
@@ -46,3 +48,27 @@ export const notingCages = (pids: number[]): Replace =>
       close: () => pool.close(),
     },
   }))
+
+/** Lets out whatever the code gives, as a driver without a schema would. */
+export const unfitted: Replace = withSetting(({ capabilities }) => {
+  const exec = capabilities.get('code_exec') as Capability
+  const careless: Capability = {
+    ...exec,
+    openDriver: (grant, setting) => ({
+      ...exec.openDriver(grant, setting),
+      perform: async ({ request }, { signal, seq }) => {
+        const order = {
+          ...(request as object),
+          isQuarantined: true,
+          maxChildren: 4,
+          maxDepth: 1,
+          signal,
+          seq,
+        }
+        const ending = await (setting.powers as ChildrenPower).start(order as never)
+        return { value: ending, ingressBytes: 0, egressBytes: 0 }
+      },
+    }),
+  }
+  return { capabilities: new Map([...capabilities, ['code_exec', careless]]) }
+})
