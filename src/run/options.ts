@@ -1,7 +1,7 @@
 import type { Reuse } from '../../runtime/abi/frames.ts'
 import type { Tier } from '../cage/tiers.ts'
 import type { ApproveCallback } from '../approval/ticket.ts'
-import type { HostTool } from '../capabilities/tools/define-tool.ts'
+import type { HostTool } from '../capabilities/host-tool.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import type { AuditRecord, AuditVerdict } from '../audit/record.ts'
 import type { RunEvent, RunResult } from './result.ts'

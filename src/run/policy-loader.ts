@@ -1,5 +1,5 @@
 import type { Capability } from '../capabilities/capability.ts'
-import type { HostTool } from '../capabilities/tools/define-tool.ts'
+import type { HostTool } from '../capabilities/host-tool.ts'
 import { sha256 } from '../digest/sha256.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import { compilePolicy, isCompiledPolicy } from '../policy/compile.ts'

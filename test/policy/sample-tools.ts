@@ -1,6 +1,6 @@
 /** The host tools that the rich policy grants; a module for --tools as well. */
 import { z } from 'zod'
-import { defineTool } from '../../src/capabilities/tools/define-tool.ts'
+import { defineTool } from '../../src/capabilities/host-tool.ts'
 
 const sendEmail = defineTool({
   name: 'send_email',

@@ -1,7 +1,7 @@
 import { isTollgateError, TollgateError } from '../../errors/tollgate-error.ts'
 import type { Driver, Judgement, Outcome, PerformTerms, ResolvedSecret } from '../capability.ts'
-import type { HostTool } from './define-tool.ts'
-import { isPrice, microUsd } from './price.ts'
+import type { HostTool } from '../host-tool.ts'
+import { isPrice, microUsd } from '../price.ts'
 import { withSecrets, type SecretArguments } from './secret-arguments.ts'
 
 type Secrets = ReadonlyMap<string, ResolvedSecret>

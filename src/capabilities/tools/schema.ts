@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { EFFECTS } from '../../../runtime/abi/ops.ts'
 import { CATEGORIES } from '../capability.ts'
-import { argumentsOf, type HostTool } from './define-tool.ts'
+import { argumentsOf, type HostTool } from '../host-tool.ts'
 
 const argumentRule = z
   .strictObject({

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { GrantEnvironment, ResolvedSecret } from '../capability.ts'
-import { argumentSchema, type HostTool } from './define-tool.ts'
+import { argumentSchema, type HostTool } from '../host-tool.ts'
 import type { ToolGrantDocument } from './schema.ts'
 
 /** Arguments that the host fills: the name of a secret, by the name of the argument. JSON data. */

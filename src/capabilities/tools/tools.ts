@@ -1,12 +1,12 @@
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Capability } from '../capability.ts'
-import { checked, type HostTool } from './define-tool.ts'
+import { checked, type HostTool } from '../host-tool.ts'
 import { openToolsDriver } from './driver.ts'
 import { compileToolsGrant } from './grant.ts'
 import { schemaForTools, toolsSchema, type ToolsDocument } from './schema.ts'
 
 /** The capability `tools`: functions of the embedder, granted by name. Throws CONFIG_USAGE for tools that no policy could name. */
-export function createToolsCapability(tools: readonly HostTool[] | undefined): Capability {
+export function createToolsCapability({ tools }: { readonly tools?: readonly HostTool[] }): Capability {
   const known = tools === undefined ? undefined : byName(tools)
   return {
     name: 'tools',

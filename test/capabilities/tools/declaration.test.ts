@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineTool } from '../../../src/capabilities/tools/define-tool.ts'
+import { defineTool } from '../../../src/capabilities/host-tool.ts'
 import { definePolicy, declarePolicy } from '../../../src/policy.ts'
 
 type Grant = Readonly<Record<string, unknown>>

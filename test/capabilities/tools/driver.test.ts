@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Judgement, PerformTerms } from '../../../src/capabilities/capability.ts'
-import { defineTool, type HostTool, type HostToolCall } from '../../../src/capabilities/tools/define-tool.ts'
+import { defineTool, type HostTool, type HostToolCall } from '../../../src/capabilities/host-tool.ts'
 import { openToolsDriver } from '../../../src/capabilities/tools/driver.ts'
 import { TollgateError } from '../../../src/errors/tollgate-error.ts'
 

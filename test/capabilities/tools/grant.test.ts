@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Judgement } from '../../../src/capabilities/capability.ts'
-import { defineTool } from '../../../src/capabilities/tools/define-tool.ts'
+import { defineTool } from '../../../src/capabilities/host-tool.ts'
 import { definePolicy, policyProblems, type CompiledPolicy } from '../../../src/policy.ts'
 
 const recipients = z.union([

@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import type { Effect } from '../../../runtime/abi/ops.ts'
-import { EFFECTS } from '../../../runtime/abi/ops.ts'
-import { TollgateError } from '../../errors/tollgate-error.ts'
-import { CATEGORIES, type Category } from '../capability.ts'
+import type { Effect } from '../../runtime/abi/ops.ts'
+import { EFFECTS } from '../../runtime/abi/ops.ts'
+import { TollgateError } from '../errors/tollgate-error.ts'
+import { CATEGORIES, type Category } from './capability.ts'
 import { isPrice, microUsd } from './price.ts'
 
 /** What `perform` of a host tool is given beside its arguments. */

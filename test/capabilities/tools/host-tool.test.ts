@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineTool, type HostTool } from '../../../src/capabilities/tools/define-tool.ts'
+import { defineTool, type HostTool } from '../../../src/capabilities/host-tool.ts'
 import { createToolsCapability } from '../../../src/capabilities/tools/tools.ts'
 
 const good = {
@@ -64,7 +64,7 @@ describe('defineTool', () => {
 describe('the tools of a host', () => {
   test('have one name each', () => {
     const tool = defineTool(good)
-    expect(() => createToolsCapability([tool, defineTool(good)])).toThrow(misuse())
+    expect(() => createToolsCapability({ tools: [tool, defineTool(good)] })).toThrow(misuse())
   })
 
   test.for<[string, object]>([
@@ -73,6 +73,6 @@ describe('the tools of a host', () => {
     ['a negative price', { costMicroUsd: -5 }],
     ['a price that is none', { costMicroUsd: Number.NaN }],
   ])('are checked again, for they may be made by hand: %s', ([, wrong]) => {
-    expect(() => createToolsCapability([{ ...defineTool(good), ...wrong }])).toThrow(misuse())
+    expect(() => createToolsCapability({ tools: [{ ...defineTool(good), ...wrong }] })).toThrow(misuse())
   })
 })
