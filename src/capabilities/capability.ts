@@ -27,10 +27,10 @@ export interface Capability {
 
 /** Makes the world ready for a grant, and tells where it is not. */
 export interface Upkeep {
-  /** What has to be done, by parts of the entry (all of them, or the one that is named). Throws CONFIG_*. */
-  plan(grant: Grant, part: string | undefined): Promise<readonly UpkeepPlan[]>
+  /** What has to be done, by parts of the entry (all of them, or the one that is named). Throws CONFIG_*. Absent: nothing ever. */
+  plan?(grant: Grant, part: string | undefined): Promise<readonly UpkeepPlan[]>
   /** Does it, as whoever the url logs in: all or nothing. Throws CONFIG_* and UPSTREAM_*. */
-  apply(plan: UpkeepPlan, url: string, powers: unknown): Promise<void>
+  apply?(plan: UpkeepPlan, url: string, powers: unknown): Promise<void>
   /** Connects as a run would, and looks. Throws nothing: what goes wrong is a finding. */
   inspect(grant: Grant, setting: Pick<DriverSetting, 'powers' | 'secrets'>): Promise<readonly UpkeepFinding[]>
 }
@@ -43,7 +43,12 @@ export type UpkeepPlan = {
 }
 
 /** Something that a look at the world found. `isTolerated`: runs go on with it. */
-export type UpkeepFinding = { readonly path: string; readonly message: string; readonly isTolerated: boolean }
+export type UpkeepFinding = {
+  readonly code: Code
+  readonly path: string
+  readonly message: string
+  readonly isTolerated: boolean
+}
 
 /** What a grant may know of the rest of the policy when it is compiled. */
 export type GrantEnvironment = {

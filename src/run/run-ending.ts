@@ -51,6 +51,16 @@ const CODE_FROM_TEXT =
 const CODE_HINT =
   'No code is made from text here. Where the policy grants code_exec, exec.run({ code, input, grants }) runs it in a child.'
 
+/** What a guest reads of a capability that it does not hold; or of anything else, so the hint says so. */
+const OF_NOTHING = /^Cannot read properties of undefined/
+const NOT_HELD_HINT =
+  'If that was to be a capability: what the policy does not grant is undefined. tollgate types --policy FILE shows what it grants.'
+
+function hintFor(code: Code, message: string): string | undefined {
+  if (CODE_FROM_TEXT.test(message)) return HINTS[code] ?? CODE_HINT
+  return HINTS[code] ?? (OF_NOTHING.test(message) ? NOT_HELD_HINT : undefined)
+}
+
 /** The error for a value that is larger than the policy allows. */
 const outputError = (): TollgateError =>
   new TollgateError('LIMIT_OUTPUT', "The tool's value is larger than limits.max_output_kb allows.", {
@@ -97,7 +107,7 @@ export function endingOfDone(
   if (fault === 'memory') return failedBy(memoryError())
   if (fault === 'output') return failedBy(outputError())
   const code = FAULT_CODES[fault]
-  const hint = HINTS[code] ?? (CODE_FROM_TEXT.test(message) ? CODE_HINT : undefined)
+  const hint = hintFor(code, message)
   const said = code === 'GUEST_THREW' ? `${name}: ${message}` : message
   const error = new TollgateError(code, said, { gate: 'cage', ...(hint !== undefined && { hint }) })
   return { kind: 'failed', error: error.toRecord(), ...(stack !== '' && { stack }) }

@@ -3,11 +3,13 @@ import { createRegistry } from '../capabilities/registry.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy } from '../policy/compiled.ts'
 import { createDbPowers } from './db-powers.ts'
+import { createFilePowers } from './file-powers.ts'
 import { resolveSecrets } from './secrets.ts'
 import { TokenHolders } from './token-holders.ts'
 
 /** The powers of those capabilities that have something to keep up. */
-const powersOf = (name: string): unknown => (name === 'db' ? createDbPowers() : undefined)
+const POWERS: Readonly<Record<string, () => unknown>> = { db: createDbPowers, filesystem: createFilePowers }
+const powersOf = (name: string): unknown => POWERS[name]?.()
 
 const upkeepOf = (name: string): Upkeep | undefined =>
   createRegistry({}).find((capability) => capability.name === name)?.upkeep
@@ -20,7 +22,7 @@ export async function planUpkeep(
 ): Promise<readonly UpkeepPlan[]> {
   const grant = policy.grants.get(name)
   const upkeep = upkeepOf(name)
-  const plans = grant === undefined || upkeep === undefined ? [] : await upkeep.plan(grant, part)
+  const plans = grant === undefined || upkeep === undefined ? [] : ((await upkeep.plan?.(grant, part)) ?? [])
   if (plans.length > 0) return plans
   const what = part === undefined ? `no part of permissions.${name}` : `no permissions.${name}.${part}`
   throw new TollgateError('CONFIG_USAGE', `The policy has ${what} for which anything has to be set up.`)
@@ -28,10 +30,10 @@ export async function planUpkeep(
 
 /** Does what a plan says, as whoever the url logs in. */
 export async function applyUpkeep(plan: UpkeepPlan, name: string, url: string): Promise<void> {
-  await upkeepOf(name)?.apply(plan, url, powersOf(name))
+  await upkeepOf(name)?.apply?.(plan, url, powersOf(name))
 }
 
-/** Connects to everything that a policy names and that can be looked at, with the policy's own secrets; tells what does not fit. */
+/** Looks at everything that a policy names and that can be looked at (databases, folders), with the policy's own secrets; tells what does not fit. */
 export async function inspectPolicy(
   policy: CompiledPolicy,
   env: Readonly<Record<string, string | undefined>>,

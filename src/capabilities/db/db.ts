@@ -2,8 +2,8 @@ import type { Capability } from '../capability.ts'
 import { openDbDriver } from './driver.ts'
 import { compileDbGrant, type DbGrant } from './grant.ts'
 import type { DbPowers } from './powers.ts'
-import { dbUpkeep } from './postgres/upkeep.ts'
 import { dbSchema, type DbDocument } from './schema.ts'
+import { dbUpkeep } from './upkeep.ts'
 
 /** The capability `db`: databases that the policy lists, read as far as it says. */
 export const dbCapability: Capability = {

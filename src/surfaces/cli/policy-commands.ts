@@ -41,7 +41,7 @@ const addCheck = (program: Command, invocation: Invocation): void => {
     .option(...TOOLS_OPTION)
     .option(
       '--connect',
-      'connect to the databases on servers, and tell where their roles can do more than the policy says',
+      'look at the databases and folders too: whether they are there and fit, and where a role on a server can do more than the policy says',
     )
     .option('--schema', 'print the JSON Schema of policies instead, for editors')
     .action(
@@ -99,7 +99,7 @@ const check = async (
   return found.ok ? EXIT_DONE : EXIT_USAGE
 }
 
-/** What a look at the servers adds: what runs refuse is a problem, the rest a warning. */
+/** What a look at databases and folders adds: what runs refuse is a problem, the rest a warning. */
 const withFindings = async (
   checked: PolicyCheck,
   file: string,
@@ -107,11 +107,7 @@ const withFindings = async (
   strict: boolean,
 ): Promise<PolicyCheck> => {
   const findings = await inspectPolicy(await loadPolicyFile(file, setting), process.env)
-  const asProblem = ({ path, message }: UpkeepFinding): PolicyProblem => ({
-    code: 'CONFIG_DB_UNFIT',
-    path,
-    message,
-  })
+  const asProblem = ({ code, path, message }: UpkeepFinding): PolicyProblem => ({ code, path, message })
   const problems = findings.filter(({ isTolerated }) => strict || !isTolerated).map(asProblem)
   const warnings = findings
     .filter(({ isTolerated }) => isTolerated)

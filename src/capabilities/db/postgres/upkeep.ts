@@ -20,7 +20,7 @@ import { linksBeyond } from './writable-tables.ts'
 type Served = DatabaseGrant & { readonly server: ServerGrant }
 
 /** What an operator does so that databases on servers fit their grants. */
-export const dbUpkeep: Upkeep = {
+export const serverUpkeep: Required<Upkeep> = {
   plan: (grant, part) =>
     Promise.all(
       servedBy(grant as DbGrant)
@@ -45,6 +45,7 @@ const servedBy = ({ databases }: DbGrant): readonly Served[] =>
   [...databases.values()].flatMap((one) => (one.server === undefined ? [] : [{ ...one, server: one.server }]))
 
 const findingOf = ({ rule }: DatabaseGrant, message: string, isTolerated = false): UpkeepFinding => ({
+  code: 'CONFIG_DB_UNFIT',
   path: rule,
   message,
   isTolerated,
