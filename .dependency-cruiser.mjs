@@ -91,7 +91,8 @@ const capabilities = [
     { path: '^src/capabilities/[^/]+/' },
     {
       path: '^src/',
-      pathNot: '^src/(errors|budget|labels|canonical)/|^src/capabilities/((capability|caveats|host-tool|price)\\.ts$|[^/]+/)',
+      pathNot:
+        '^src/(errors|budget|labels|canonical)/|^src/capabilities/((capability|caveats|host-tool|price)\\.ts$|[^/]+/)',
     },
   ),
   forbid(

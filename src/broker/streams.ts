@@ -5,6 +5,7 @@ import type { Chunks } from '../capabilities/capability.ts'
 import { asTollgateError, toGuestError, TollgateError } from '../errors/tollgate-error.ts'
 import type { BrokerRun, Call, ResultStreams } from './call.ts'
 import type { Handle } from './handle.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** Results that one run may leave unread at once; the oldest gives way. */
 const OPEN_MAX = 4
@@ -50,7 +51,7 @@ export class Streams implements ResultStreams {
       if (end) this.#close(of)
       const stream = end ? undefined : this.#find(of)
       op = stream?.op ?? ''
-      const { value, ingressBytes, isLast } = (await this.#next(of, stream)) ?? NOTHING
+      const { value, ingressBytes, isLast } = (await this.#next(of, stream, run.signal)) ?? NOTHING
       if (isLast) this.#close(of)
       const json = run.redactor.json(JSON.stringify(value) ?? 'null')
       if (Buffer.byteLength(json) > RESULT_BYTES_MAX)
@@ -69,11 +70,11 @@ export class Streams implements ResultStreams {
     }
   }
 
-  /** The next chunk; a stream that fails is over. */
-  async #next(of: number, stream: Stream | undefined): Promise<Chunk | undefined> {
+  /** The next chunk; a stream that fails is over. Nobody waits for it past the end of the run. */
+  async #next(of: number, stream: Stream | undefined, signal: AbortSignal): Promise<Chunk | undefined> {
     try {
       stream?.handle?.assertLive()
-      return await stream?.chunks.next()
+      return stream && (await untilAborted(stream.chunks.next(), signal))
     } catch (error) {
       this.#close(of)
       throw error

@@ -3,7 +3,7 @@ import type { Cage } from '../cage/launch.ts'
 import { TollgateError } from '../errors/tollgate-error.ts'
 import { Admission, type Ticket } from './admission.ts'
 import { HostedCage } from './hosted-cage.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../broker/until-aborted.ts'
 
 export type CagePoolSetting = {
   /** Starts the process of a cage. */

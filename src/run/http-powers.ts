@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../broker/until-aborted.ts'
 
 /** As the http capability reads it; told again here, so that the host stands without that folder. */
 export type HttpPowers = {

@@ -3,7 +3,7 @@ import type { RunPort } from '../stores/ports.ts'
 import type { PreparedRun } from './prepare.ts'
 import type { RunResult } from './result.ts'
 import type { Run } from './run.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../broker/until-aborted.ts'
 
 /**
  * Runs under an idempotency key: the same principal, key and request get the result of the first run, also while it goes on and

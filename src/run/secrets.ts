@@ -6,7 +6,7 @@ import { TollgateError } from '../errors/tollgate-error.ts'
 import type { CompiledPolicy, SecretDeclaration } from '../policy/compiled.ts'
 import type { SecretProvider } from './options.ts'
 import type { TokenHolders } from './token-holders.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../broker/until-aborted.ts'
 
 /** Where values come from. */
 export type SecretSources = {

@@ -5,6 +5,7 @@ import type { Judgement } from '../../capabilities/capability.ts'
 import { sha256 } from '../../digest/sha256.ts'
 import { TollgateError } from '../../errors/tollgate-error.ts'
 import type { Answer, BrokerRun, Call } from '../call.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 /** Digest of what a receipt stands for: the op and its judged request. */
 export const requestDigestOf = ({ op, request }: Judgement): string => sha256(canonicalJson({ op, request }))
@@ -55,20 +56,13 @@ export function recall(
 
 /** The answer of a call that goes on; its refusal is this call's own. Nobody waits for it past the end of the run. */
 async function join(underWay: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const { promise: over, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    const answer = await Promise.race([underWay, over])
-    if (answer.ok) return answer
-    const { code, message, hint } = JSON.parse(answer.json) as GuestError
-    throw new TollgateError(code as Code, message, {
-      notPerformed: true,
-      ...(hint !== undefined && { hint }),
-    })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  const answer = await untilAborted(underWay, signal)
+  if (answer.ok) return answer
+  const { code, message, hint } = JSON.parse(answer.json) as GuestError
+  throw new TollgateError(code as Code, message, {
+    notPerformed: true,
+    ...(hint !== undefined && { hint }),
+  })
 }
 
 /** Whether doing it again is as good as doing it once. A keyed op is, for as long as the other side remembers the key. */

@@ -61,22 +61,23 @@ it('is left early without a trace, and many are left unread', async () => {
   expect(result).toMatchObject({ status: 'done', value: 3 })
 })
 
+const INSERT = `await db.shop.execute('insert into orders (total) values (1)')`
+const BEGIN = `await ${SLOW}[Symbol.asyncIterator]().next()`
 it.each([
-  ['', ''],
-  [', with writes', `await db.shop.execute('insert into orders (total) values (1)')`],
-])('ends with its run, and so does a statement that waits for it%s', async (_, write) => {
+  ['a statement that waits for it', `${BEGIN}; ${COUNT}`],
+  ['a statement that waits for it, with writes', `${INSERT}; ${BEGIN}; ${COUNT}`],
+  ['who waits for its next rows', `for await (const _ of ${SLOW});`],
+  ['who waits for its next rows, with writes', `${INSERT}; for await (const _ of ${SLOW});`],
+])('ends with its run, and so does %s', async (_, code) => {
   using shop = openShop(FILL)
   await using gate = await openGate()
   const entry = { read: { events: '*', orders: '*' }, write: { orders: ['insert'] }, functions: ['count'] }
   const policy = writePolicy(
     shop,
-    { ...entry, max_rows: ROWS + 1, timeout_seconds: 60 },
+    { ...entry, max_rows: ROWS + 1, max_result_kb: 4096, timeout_seconds: 60 },
     { limits: { max_duration_seconds: 1 } },
   )
-  const running = gate.run({
-    code: `${write}; await ${SLOW}[Symbol.asyncIterator]().next(); ${COUNT}`,
-    policy,
-  })
+  const running = gate.run({ code, policy })
   const late = sleep(30_000, 'it goes on', { ref: false })
   expect(await Promise.race([running, late])).toMatchObject({ error: { code: 'LIMIT_DURATION' } })
   expect(shop.rows('select count(*) from orders')).toEqual([[3]])
