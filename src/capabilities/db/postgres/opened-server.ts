@@ -19,11 +19,15 @@ const VIEWS = `SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a
   WHERE n.nspname = $1 AND c.relkind IN ('v', 'r') AND c.relname = ANY ($2)
   ORDER BY c.relname, a.attnum`
 
-/** Functions of one argument, which the server calls for `(value).name` as well; and whether they take a row of any table. */
+/**
+ * What the server may call for `(value).name` as well: functions of one argument, and casts to types; and whether they take a row of
+ * any table, which no such cast does.
+ */
 const MEMBER_FUNCTIONS = `SELECT p.proname, pg_catalog.bool_or(t.typtype = 'c'
     OR t.typname IN ('any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record'))
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-  WHERE p.pronargs - p.pronargdefaults <= 1 GROUP BY p.proname`
+  WHERE p.pronargs - p.pronargdefaults <= 1 GROUP BY p.proname
+  UNION ALL SELECT DISTINCT y.typname, false FROM pg_catalog.pg_type y`
 
 /**
  * Compares what the connected role finds and may do with the grant. Throws Refused `unfit` for a role that is another one, that can
