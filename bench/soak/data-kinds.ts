@@ -17,7 +17,7 @@ const policyOf = ({ database, shelf, desk }: World): object => ({
         functions: ['count'],
         max_rows: EVENTS,
         max_result_kb: 1024,
-        timeout_seconds: 1,
+        timeout_seconds: 3,
       },
     },
     filesystem: [

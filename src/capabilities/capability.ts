@@ -295,9 +295,9 @@ export interface Driver {
 
 /**
  * A call of one of the grant's `hostOps`. The arguments are JSON data that name exactly what is committed, by content or digest.
- * `isPrepared`: an engine has taken all of it and holds it ready, so it comes after those that may still be refused.
+ * `comesLast`: an engine has taken all of it already, so that little can still go wrong; it waits for those that may be refused.
  */
-export type Commit = { readonly op: string; readonly args: unknown; readonly isPrepared?: boolean }
+export type Commit = { readonly op: string; readonly args: unknown; readonly comesLast?: boolean }
 
 export type PerformTerms = {
   /** Fires at the deadline of the run, or when it is cancelled. */

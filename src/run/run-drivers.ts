@@ -51,13 +51,10 @@ export class RunDrivers {
     return driver
   }
 
-  /** The commits of what the run staged, in the order of the registry, but what is prepared last: a refusal then finds it open. */
+  /** The commits of what the run staged, in the order of the registry, but for those that come last: a refusal of another then finds them open. */
   staged(): readonly Commit[] {
     const all = [...this.#capabilities.keys()].flatMap((name) => this.#opened.get(name)?.staged?.() ?? [])
-    return [
-      ...all.filter(({ isPrepared }) => isPrepared !== true),
-      ...all.filter(({ isPrepared }) => isPrepared),
-    ]
+    return [...all.filter(({ comesLast }) => comesLast !== true), ...all.filter(({ comesLast }) => comesLast)]
   }
 
   async close(): Promise<void> {

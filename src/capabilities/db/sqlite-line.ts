@@ -57,7 +57,7 @@ export class SqliteLine implements DatabaseLine {
   staged(): Commit | undefined {
     this.#checkKept()
     const args = this.#staged.commit
-    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
+    return args && { op: `db.${this.#database.name}.commit`, args, comesLast: true }
   }
 
   async close(): Promise<void> {
@@ -107,9 +107,10 @@ export class SqliteLine implements DatabaseLine {
 
   /** Nobody wants the rest: the next statement does not wait for it for long, unless the transaction of the run would go with it. */
   #leave(parts: AnswerParts, process: DatabaseProcess): void {
-    if (this.#hasWritten) return
+    const holdsWrites = (): boolean => this.#hasWritten && this.#isOfRun
+    if (holdsWrites()) return
     setTimeout(() => {
-      if (!parts.isWhole && !this.#hasWritten) process.kill()
+      if (!parts.isWhole && !holdsWrites()) process.kill()
     }, LEFT_MS_MAX).unref()
   }
 
@@ -119,7 +120,7 @@ export class SqliteLine implements DatabaseLine {
     process: DatabaseProcess,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const isOfRun = this.#database.transaction === 'run'
+    const isOfRun = this.#isOfRun
     this.#hasWritten = true
     const marker = isOfRun ? null : { runId: this.#setting.runId, digest: digestAfter('', { sql, params }) }
     try {
@@ -133,6 +134,11 @@ export class SqliteLine implements DatabaseLine {
       // What belongs to the transaction of the run has happened to nobody before it is committed.
       throw isOfRun && error instanceof TollgateError ? error.with({ notPerformed: true }) : error
     }
+  }
+
+  /** Whether what the run writes is one transaction. */
+  get #isOfRun(): boolean {
+    return this.#database.transaction === 'run'
   }
 
   #stage(statement: Parameters<StagedStatements['add']>[0], process: DatabaseProcess): void {
@@ -243,7 +249,7 @@ export class SqliteLine implements DatabaseLine {
   ): TollgateError {
     const left = bounds === undefined ? this.#database : leftOf(this.#database, bounds)
     const error = refusalError(answer, left)
-    if (answer.refusal === 'lost') this.#lost ??= answer.detail
+    if (answer.refusal === 'lost' && this.#isOfRun) this.#lost ??= answer.detail
     // A file that is gone or has changed is opened anew by the next call, unless the run has written to it.
     const isStale = error.code.startsWith('UPSTREAM_') && answer.refusal !== 'busy'
     if (answer.isOpening === true || isStale) process.kill()

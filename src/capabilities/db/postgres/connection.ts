@@ -54,6 +54,11 @@ export class PostgresConnection {
     return this.#isOver
   }
 
+  /** Whether a statement of the guest runs. */
+  get isAsked(): boolean {
+    return this.#isAsked
+  }
+
   /** Bytes that the server has sent so far. */
   get received(): number {
     return this.#stream.received

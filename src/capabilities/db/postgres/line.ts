@@ -96,15 +96,18 @@ export class PostgresLine implements DatabaseLine {
 
   staged(): Commit | undefined {
     const args = this.#writes.commitArguments
-    return args && { op: `db.${this.#database.name}.commit`, args, isPrepared: true }
+    return args && { op: `db.${this.#database.name}.commit`, args, comesLast: true }
   }
 
   async close(): Promise<void> {
+    const { connection } = this.#live ?? {}
     this.#isClosed = true
     this.#queue.close()
     this.#opening?.destroy()
+    // Behind a statement that still runs nobody waits for a rollback: the server sees the end of the connection.
+    if (connection?.isAsked === true) connection.destroy()
     await this.#writes.close()
-    this.#live?.connection.destroy()
+    connection?.destroy()
   }
 
   async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
@@ -128,8 +131,14 @@ export class PostgresLine implements DatabaseLine {
     const reading: Reading = { first: request.first, parts, isOpen, isLeft: false }
     const over = this.#watched({ live, parts, signal, held }, this.#run(live, held, sent, reading))
     const read = (text: string, rowsLeft: number): DbRows => {
-      const answer = readAnswer(text)
-      return readRows(answer.ok ? answer.fields : {}, rowsLeft)
+      try {
+        const answer = readAnswer(text)
+        return readRows(answer.ok ? answer.fields : {}, rowsLeft)
+      } catch (error) {
+        // A server whose rows make no sense is not asked again.
+        live.connection.destroy()
+        throw error
+      }
     }
     const outcome = await rowOutcome(parts, bounds.rowsMax, read, () => {
       reading.isLeft = true
@@ -195,6 +204,7 @@ export class PostgresLine implements DatabaseLine {
       if (!parts.isBegun) late()
     }
     signal.addEventListener('abort', cancel, { once: true })
+    if (signal.aborted) cancel()
     try {
       await run
     } catch (error) {
@@ -223,6 +233,7 @@ export class PostgresLine implements DatabaseLine {
       connection.destroy()
       throw refusalError(refusedAtOpening(error), this.#database)
     } finally {
+      this.#opening = undefined
       clearTimeout(timer)
       signal.removeEventListener('abort', give)
     }

@@ -152,6 +152,7 @@ export class ServerWrites {
     }
     const timer = setTimeout(late, held.timeoutMs)
     signal.addEventListener('abort', late, { once: true })
+    if (signal.aborted) late()
     try {
       return await work()
     } catch (error) {

@@ -7,6 +7,7 @@ import { refusalError } from '../refusal-error.ts'
 import { readAddress } from './address.ts'
 import { refusedAtOpening } from './failure.ts'
 import { POSTGRES_FUNCTIONS } from './functions.ts'
+import { toldBy } from '../answer.ts'
 import { connectionOf, withinStart } from './connecting.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { LoadedParts } from './line.ts'
@@ -34,7 +35,8 @@ export const serverUpkeep: Required<Upkeep> = {
       try {
         return await inspect(database, { dial, secret: secrets.get(database.server.secret) })
       } catch (error) {
-        return [findingOf(database, refusalError(refusedAtOpening(error), database).message)]
+        const { code, message } = refusalError(refusedAtOpening(error), database)
+        return [{ ...findingOf(database, message), code }]
       }
     })
     return (await Promise.all(found)).flat()
@@ -92,9 +94,10 @@ async function apply({ part, rule, statements }: UpkeepPlan, url: string, { dial
     throw failed(refusedAtOpening(error).detail)
   }
   try {
-    for (const statement of ['BEGIN', ...statements, 'COMMIT']) await connection.all(statement)
+    for (const statement of ['BEGIN', ...statements, 'COMMIT'])
+      await withinStart(connection, () => connection.all(statement))
   } catch (error) {
-    throw failed((error as Error).message)
+    throw failed(toldBy((error as Error).message))
   } finally {
     connection.destroy()
   }

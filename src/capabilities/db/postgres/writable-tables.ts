@@ -12,17 +12,20 @@ export type WritableTable = {
 }
 
 /** What a write can set off, in JSON: `[table, what, …]`. `$1` names of tables. */
-const LINKS = `WITH b AS (SELECT c.oid, c.relname, c.relkind, c.relhassubclass FROM pg_catalog.pg_class c
+const LINKS = `WITH RECURSIVE b AS (SELECT c.oid, c.relname, c.relkind, c.relhassubclass FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relname = ANY ($1)),
   k AS (SELECT f.*, a.relname AS own, o.relname AS other, n.nspname AS within,
       (SELECT pg_catalog.array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = f.conrelid AND attnum = ANY (f.conkey)) AS keys,
       (SELECT pg_catalog.array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = f.confrelid AND attnum = ANY (f.confkey)) AS refs
     FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class a ON a.oid = f.conrelid JOIN pg_catalog.pg_class o ON o.oid = f.confrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE f.contype = 'f'),
+  y (rel, type) AS (SELECT a.attrelid, a.atttypid FROM b JOIN pg_catalog.pg_attribute a ON a.attrelid = b.oid AND a.attnum > 0
+    UNION SELECT y.rel, CASE WHEN t.typbasetype <> 0 THEN t.typbasetype ELSE t.typelem END
+      FROM y JOIN pg_catalog.pg_type t ON t.oid = y.type),
   e AS (SELECT adrelid AS rel, tableoid AS class, oid FROM pg_catalog.pg_attrdef
     UNION ALL SELECT conrelid, tableoid, oid FROM pg_catalog.pg_constraint
-    UNION ALL SELECT a.attrelid, c.tableoid, c.oid FROM pg_catalog.pg_constraint c
-      JOIN pg_catalog.pg_attribute a ON a.atttypid = c.contypid
+    UNION ALL SELECT y.rel, c.tableoid, c.oid FROM y JOIN pg_catalog.pg_constraint c ON c.contypid = y.type
+    UNION ALL SELECT rel, 'pg_catalog.pg_type'::pg_catalog.regclass, type FROM y
     UNION ALL SELECT indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid FROM pg_catalog.pg_index)
 SELECT pg_catalog.json_build_array(relname, 'other') FROM b WHERE relkind <> 'r' OR relhassubclass
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'trigger', t.tgname) FROM b JOIN pg_catalog.pg_trigger t ON t.tgrelid = b.oid
@@ -30,8 +33,9 @@ UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'trigger', t.tgname) FRO
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'rule', r.rulename) FROM b JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'function', p.proname) FROM b JOIN e ON e.rel = b.oid
   JOIN pg_catalog.pg_depend d ON d.classid = e.class AND d.objid = e.oid
-    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid WHERE p.prosecdef
+  JOIN pg_catalog.pg_proc p ON p.oid = CASE d.refclassid WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN d.refobjid
+    WHEN 'pg_catalog.pg_operator'::pg_catalog.regclass THEN (SELECT oprcode::oid FROM pg_catalog.pg_operator WHERE oid = d.refobjid) END
+  WHERE p.prosecdef
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'reads', k.conname, k.within, k.other, k.keys, k.refs) FROM b
   JOIN k ON k.conrelid = b.oid
 UNION ALL SELECT pg_catalog.json_build_array(b.relname, 'writes', k.conname, k.own, k.confdeltype IN ('c', 'n', 'd'),

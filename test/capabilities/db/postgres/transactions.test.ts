@@ -310,6 +310,28 @@ it.for([
   },
 )
 
+it('a run that failed rolls back in order before its result, so that no lock outlives it', async ({
+  skip,
+}) => {
+  needPostgres(skip)
+  const said: string[] = []
+  const dial: Dial = (host, port) => {
+    const socket = createDbPowers().dial(host, port)
+    const write = socket.write.bind(socket) as (bytes: Uint8Array, ...rest: unknown[]) => boolean
+    socket.write = ((bytes: Uint8Array, ...rest: unknown[]): boolean => {
+      said.push(Buffer.from(bytes).toString('latin1'))
+      return write(bytes, ...rest)
+    }) as typeof socket.write
+    return socket
+  }
+  const shop = await serveShop(server, { entry: WRITE, extra: NOTES, isWritable: true })
+  await using gate = await openGate({ approve: () => true, ...shop.weakened({ dial }) })
+  const result = await gate.run({ code: `${ADD}; throw new Error('no')`, policy: shop.policy })
+  expect(result.error?.code).toBe('GUEST_THREW')
+  const told = said.join('')
+  expect(told.indexOf('ROLLBACK\0')).toBeGreaterThan(told.indexOf('RELEASE SAVEPOINT'))
+})
+
 describe('a constraint that is only checked at the end', () => {
   /** A server tells how bad an error is in its own language. */
   const speaking: Dial = (host, port) => {

@@ -175,6 +175,25 @@ describe('a table whose writes would set off what is not granted is not opened',
     ['a check by its definer', `${DEFINER} ALTER TABLE notes ADD CHECK (away.f(text) <> '') NOT VALID`],
     ['an index by its definer', `${DEFINER} CREATE INDEX ON notes (away.f(text))`],
     [
+      'a domain on a domain that is checked by its definer',
+      `${DEFINER} CREATE DOMAIN away.d AS text CHECK (away.f(VALUE) <> ''); CREATE DOMAIN away.e AS away.d;
+        ALTER TABLE notes ALTER hidden TYPE away.e`,
+    ],
+    [
+      'a list of such a domain',
+      `${DEFINER} CREATE DOMAIN away.d AS text CHECK (away.f(VALUE) <> ''); ALTER TABLE notes ADD more away.d[]`,
+    ],
+    [
+      'a domain with a default by its definer',
+      `${DEFINER} CREATE DOMAIN away.d AS text DEFAULT away.f('x'); ALTER TABLE notes ALTER hidden TYPE away.d`,
+    ],
+    [
+      'a check by an operator of its definer',
+      `${DEFINER} CREATE FUNCTION away.g(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE SECURITY DEFINER AS 'SELECT true';
+        CREATE OPERATOR away.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = away.g);
+        ALTER TABLE notes ADD CHECK (text OPERATOR(away.===) 'x') NOT VALID`,
+    ],
+    [
       'a domain checked by its definer',
       `${DEFINER} CREATE DOMAIN away.d AS text CHECK (away.f(VALUE) <> ''); ALTER TABLE notes ALTER hidden TYPE away.d`,
     ],
