@@ -37,6 +37,8 @@ function start(capability: string): ChildPort {
   const node = [
     process.execPath,
     '--no-warnings',
+    // It computes in bursts beside its host: compilers and collectors on threads of their own would take the processor that the host needs.
+    '--single-threaded',
     '--permission',
     `--allow-fs-read=${entry}`,
     `--max-old-space-size=${HEAP_MB}`,
