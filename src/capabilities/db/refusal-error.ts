@@ -34,6 +34,7 @@ export function refusalError({ refusal, detail }: Refused, database: DatabaseGra
       return new TollgateError('CONFIG_DB_UNFIT', `The database ${name} does not fit its grant: ${detail}.`, {
         rule,
       })
+    case 'changed':
     case 'unavailable':
       return new TollgateError('UPSTREAM_DB_UNAVAILABLE', `The database ${name} cannot be used: ${detail}.`, {
         rule,

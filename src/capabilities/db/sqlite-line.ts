@@ -41,6 +41,8 @@ export class SqliteLine implements DatabaseLine {
   #isClosed = false
   #hasWritten = false
   #lost: string | undefined
+  /** The tables are other ones than when the file was opened. */
+  #isOutdated = false
   #lock: NodeJS.Timeout | undefined
 
   constructor(database: DatabaseGrant, power: ChildPower, setting: RunFacts) {
@@ -73,7 +75,21 @@ export class SqliteLine implements DatabaseLine {
 
   async #perform(request: DbRequest, bounds: StatementBounds, signal: AbortSignal): Promise<Begun> {
     this.#checkKept()
-    const { process, tables: all } = await this.#open(signal)
+    try {
+      return await this.#performOn(await this.#open(signal), request, bounds, signal)
+    } catch (error) {
+      // Nothing of it was done. Once more with the tables as they are, unless writes went with the process.
+      if (!this.#isOutdated || this.#staged.count > 0) throw error
+      return await this.#performOn(await this.#open(signal), request, bounds, signal)
+    }
+  }
+
+  async #performOn(
+    { process, tables: all }: Live,
+    request: DbRequest,
+    bounds: StatementBounds,
+    signal: AbortSignal,
+  ): Promise<Begun> {
     switch (request.kind) {
       case 'schema': {
         const tables = all.filter(({ name }) => !bounds.hidden.includes(name.toLowerCase()))
@@ -204,6 +220,7 @@ export class SqliteLine implements DatabaseLine {
 
   async #open(signal: AbortSignal): Promise<Live> {
     if (this.#live !== undefined && !this.#live.process.isOver) return this.#live
+    this.#isOutdated = false
     const process = new DatabaseProcess(this.#power, this.#database.bytesMax + ANSWER_EXTRA_BYTES)
     const { text } = await process.ask(this.#question(), signal).next()
     const answer = this.#judged(process, () => readAnswer(text))
@@ -250,6 +267,7 @@ export class SqliteLine implements DatabaseLine {
     const left = bounds === undefined ? this.#database : leftOf(this.#database, bounds)
     const error = refusalError(answer, left)
     if (answer.refusal === 'lost' && this.#isOfRun) this.#lost ??= answer.detail
+    this.#isOutdated = answer.refusal === 'changed'
     // A file that is gone or has changed is opened anew by the next call, unless the run has written to it.
     const isStale = error.code.startsWith('UPSTREAM_') && answer.refusal !== 'busy'
     if (answer.isOpening === true || isStale) process.kill()

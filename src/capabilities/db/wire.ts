@@ -59,6 +59,7 @@ export type Question = OpenQuestion | QueryQuestion | ExecuteQuestion | EndQuest
 export const REFUSALS = [
   'unfit',
   'unavailable',
+  'changed',
   'busy',
   'statement',
   'name',

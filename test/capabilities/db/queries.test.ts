@@ -217,7 +217,7 @@ describe('a database that is', () => {
     expect(shop.snapshot()).toEqual(before)
   })
 
-  it('changed in its tables while the run goes on: refused once, then seen as it is', async () => {
+  it('changed in its tables while the run goes on: seen as it is', async () => {
     using shop = openShop()
     await using gate = await openGate({
       tools: [shop.tool('change', 'alter table orders add column note text')],
@@ -225,12 +225,11 @@ describe('a database that is', () => {
     const code = `const columns = async () => Object.keys(await db.shop.get('select * from orders')).length
       const before = await columns()
       await tools.change()
-      const during = await columns().catch(({ code }) => code)
-      return [before, during, await columns()]`
+      return [before, await columns()]`
     const policy = shopPolicy(shop, { read: READ }) as { permissions: object }
     const granted = { ...policy, permissions: { ...policy.permissions, tools: { change: {} } } }
     const result = await gate.run({ code, policy: granted })
-    expect(result).toMatchObject({ value: [3, 'UPSTREAM_DB_UNAVAILABLE', 4] })
+    expect(result).toMatchObject({ value: [3, 4] })
   })
 
   it('in write-ahead mode and open nowhere: read as well, and no byte of its file changes', async () => {

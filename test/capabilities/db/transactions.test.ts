@@ -1,6 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { RunOptions, Tollgate, TollgateOptions } from '../../../src/index.ts'
+import * as z from 'zod'
+import { defineTool, type RunOptions, type Tollgate, type TollgateOptions } from '../../../src/index.ts'
 import { openGate } from '../../harness/gate.ts'
 import { openShop, writePolicy, writeShop, type Shop } from './shops.ts'
 import { smallDiskPower } from './weak-power.ts'
@@ -30,6 +31,21 @@ const openRuns = async (
   return { shop, gate, run, orders, markers, [Symbol.asyncDispose]: close }
 }
 
+const toolThat = (name: string, act: () => Promise<void>) =>
+  defineTool({
+    name,
+    description: 'Does something beside the run.',
+    effect: 'read',
+    input: z.strictObject({}),
+    output: z.null(),
+    perform: () => act().then(() => null),
+  })
+
+const withTool = (policy: object, name: string): object => {
+  const { permissions } = policy as { permissions: object }
+  return { ...policy, permissions: { ...permissions, tools: { [name]: {} } } }
+}
+
 const callsOf = async (gate: Tollgate, runId: string) =>
   (await gate.audit.read({ runId })).filter(({ event }) => event === 'call').map(({ facts }) => facts)
 
@@ -51,6 +67,18 @@ describe('transaction: run', () => {
     const [[runId, digest] = []] = runs.markers()
     expect(runId).toBe(result.runId)
     expect(calls.at(-1)?.['subject']).toBe(`db.shop: commit 2 statements, ${String(digest)}`)
+  })
+
+  it('goes on where another run has committed since it looked, which makes the table of markers', async () => {
+    await using runs = await openRuns()
+    const other = toolThat('other', async () => {
+      expect(await runs.run(ADD)).toMatchObject({ status: 'done' })
+    })
+    await using gate = await openGate({ approve: () => true, tools: [other] })
+    const policy = withTool(writePolicy(runs.shop), 'other')
+    const code = `await db.shop.query('select 1 from orders'); await tools.other({}); ${ADD}`
+    expect(await gate.run({ code, policy })).toMatchObject({ status: 'done' })
+    expect(runs.orders()).toBe(5)
   })
 
   it.each([

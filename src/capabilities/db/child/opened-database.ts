@@ -111,7 +111,7 @@ export class OpenedDatabase {
   /** The first read takes the snapshot in which all of the statement runs. */
   #checkVersion(): void {
     if (schemaVersion(this.#real, this.#schema) !== this.#version)
-      throw new Refused('unavailable', 'its tables have changed')
+      throw new Refused('changed', 'its tables have changed')
   }
 
   close(): void {
