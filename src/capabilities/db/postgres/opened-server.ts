@@ -21,13 +21,13 @@ const VIEWS = `SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, a
 
 /**
  * What the server may call for `(value).name` as well: functions of one argument, and casts to types; and whether they take a row of
- * any table, which no such cast does.
+ * any table, which no such cast does. Only what it finds without a schema: a refusal would tell of others, and each table is a type.
  */
 const MEMBER_FUNCTIONS = `SELECT p.proname, pg_catalog.bool_or(t.typtype = 'c'
     OR t.typname IN ('any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record'))
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-  WHERE p.pronargs - p.pronargdefaults <= 1 GROUP BY p.proname
-  UNION ALL SELECT DISTINCT y.typname, false FROM pg_catalog.pg_type y`
+  WHERE p.pronargs - p.pronargdefaults <= 1 AND pg_catalog.pg_function_is_visible(p.oid) GROUP BY p.proname
+  UNION ALL SELECT y.typname, false FROM pg_catalog.pg_type y WHERE y.typrelid = 0 AND pg_catalog.pg_type_is_visible(y.oid)`
 
 /**
  * Compares what the connected role finds and may do with the grant. Throws Refused `unfit` for a role that is another one, that can

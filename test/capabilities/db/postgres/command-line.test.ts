@@ -157,23 +157,25 @@ it('setup-role refuses a filter that reads more than its row, and a url without 
   using folder = openFolder({
     'table.json': policyOf('id in (select id from secrets)'),
     'function.json': policyOf("pg_sleep(9)::text = 'x'"),
+    'member.json': policyOf("(9).pg_sleep::text = 'x'"),
     'two.json': policyOf('id = 1, 2'),
-    'good.json': policyOf("tenant = :principal and name <> 'x'"),
+    'good.json': policyOf("tenant = :principal and orders.name <> 'x'"),
   })
   const call = (...args: string[]) => tollgate(['db', 'setup-role', ...args], { cwd: folder.path })
   expect(await call('--policy', 'table.json')).toMatchObject({
     exit: 2,
     stderr: expect.stringContaining('CONFIG_DB_UNFIT') as unknown,
   })
-  expect(await call('--policy', 'function.json')).toMatchObject({
-    exit: 2,
-    stderr: expect.stringContaining('pg_sleep') as unknown,
-  })
+  for (const file of ['function.json', 'member.json'])
+    expect(await call('--policy', file)).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('pg_sleep') as unknown,
+    })
   expect(await call('--policy', 'good.json', '--url', 'env:X')).toMatchObject({ exit: 2 })
   expect(await call('--policy', 'good.json', '--database', 'other')).toMatchObject({ exit: 2 })
   const good = await call('--policy', 'good.json')
   expect(good.stdout).toContain(
-    `(tenant =  pg_catalog.current_setting('tollgate.principal')  and name <> 'x')`,
+    `(tenant =  pg_catalog.current_setting('tollgate.principal')  and orders.name <> 'x')`,
   )
 })
 

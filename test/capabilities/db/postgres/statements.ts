@@ -196,7 +196,7 @@ const GATE: readonly (readonly [string, string])[] = [
   ["select ('A').upper", NAME],
   ['select (10).regrole', NAME],
   ["select ('public.secrets').regtype", NAME],
-  ["select ('(x,y)').secrets", NAME],
+  ["select ('(x,y)').secrets", SQL],
   ["select ('{1}')._int4", NAME],
   ['select g.regtype from generate_series(16384, 16500) as g', NAME],
   ['select (x.n).regtype from (values (16384), (16385)) as x (n)', NAME],

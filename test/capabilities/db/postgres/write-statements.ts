@@ -103,6 +103,8 @@ export const REFUSED_WRITES: readonly (readonly [sql: string, verdict: string])[
   ["insert into notes (text) values ('good')", SQL],
   ["insert into notes (text) values ('x') on conflict on constraint notes_text_key do nothing", GRANT],
   ["insert into notes (text) values ('good') on conflict (text) do update set hidden = 'x'", NAME],
+  ["insert into notes (id, text) overriding system value values (50, 'x')", GRANT],
+  ["insert into notes (id, text) overriding user value values (50, 'x')", GRANT],
   ["insert into notes (text, stars) values ('x', 6)", SQL],
   ["insert into notes (text, order_id) values ('x', 99)", SQL],
   ['insert into notes (stars) values (1)', SQL],

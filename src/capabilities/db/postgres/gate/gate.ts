@@ -13,7 +13,7 @@ export type Named = {
   /** Functions that the server also calls for `row.name`. */
   readonly rowFunctions: ReadonlySet<string>
   /** Functions that the server also calls for `(value).name`, and for `a.name` where `a` is a function of FROM. */
-  readonly valueFunctions: ReadonlySet<string>
+  readonly valueFunctions: Pick<ReadonlySet<string>, 'has'>
   /** Those of the tables that may be written. */
   readonly writable: ReadonlyMap<string, WritableTable>
 }
@@ -67,7 +67,7 @@ class Walk {
   readonly #named: Named
   readonly #functions: ReadonlySet<string>
   /** What the server may call for `a.b`: where FROM has functions, `a` may be a value and no row. */
-  readonly #columnFunctions: ReadonlySet<string>
+  readonly #columnFunctions: Named['valueFunctions']
   readonly #checks: Readonly<Record<string, (fields: Fields, scope: Scope) => void>> = {
     RangeVar: (fields, scope) => this.#table(fields, scope),
     FuncCall: ({ funcname }) => this.#function(textsOf(funcname)),
@@ -160,7 +160,7 @@ class Walk {
     if (fields.length === 2) this.#members(fields.slice(1), this.#columnFunctions)
   }
 
-  #members(members: readonly Fields[], called: ReadonlySet<string>): void {
+  #members(members: readonly Fields[], called: Named['valueFunctions']): void {
     for (const member of members) {
       const [name] = textsOf([member])
       // The function of a type is its cast.

@@ -19,6 +19,8 @@ export function checkWriteTree(sql: string, named: Named, kind: WriteKind): void
   // Who approved the statement was told what its words say.
   if (verb !== kind.verb || (verb === 'delete' && !kind.mayDelete))
     throw new Refused('write', 'it does something else than its words say')
+  if (verb === 'insert' && fields['override'] !== 'OVERRIDING_NOT_SET')
+    throw new Refused('write', 'OVERRIDING is not to be had, for it writes what the table makes itself')
   walk(type, fields, named)
   const { relname: name } = fields['relation'] as { readonly relname: string }
   // Where a name of WITH is meant elsewhere, the target is still the table.
