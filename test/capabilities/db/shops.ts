@@ -73,18 +73,7 @@ export const openShop = (extra = ''): Shop => {
         [Symbol.dispose]: () => database.close(),
       }
     },
-    tool: (name, sql) =>
-      defineTool({
-        name,
-        description: 'Changes the shop.',
-        effect: 'read',
-        input: z.strictObject({}),
-        output: z.null(),
-        perform: () => {
-          exec(sql)
-          return null
-        },
-      }),
+    tool: (name, sql) => toolThat(name, async () => exec(sql)),
     snapshot: () =>
       Object.fromEntries(
         readdirSync(folder).map((name) => {
@@ -94,6 +83,23 @@ export const openShop = (extra = ''): Shop => {
       ),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** A host tool that does something beside the run, as anybody else might. */
+export const toolThat = (name: string, act: () => Promise<unknown>): HostTool =>
+  defineTool({
+    name,
+    description: 'Does something beside the run.',
+    effect: 'read',
+    input: z.strictObject({}),
+    output: z.null(),
+    perform: () => act().then(() => null),
+  })
+
+/** The same policy, which grants a host tool instead of all others. */
+export const withTool = (policy: object, name: string): object => {
+  const { permissions } = policy as { permissions: object }
+  return { ...policy, permissions: { ...permissions, tools: { [name]: {} } } }
 }
 
 /** The grant that most tests use. */

@@ -1,9 +1,8 @@
 import { copyFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import * as z from 'zod'
-import { defineTool, type RunOptions, type Tollgate, type TollgateOptions } from '../../../src/index.ts'
+import type { RunOptions, Tollgate, TollgateOptions } from '../../../src/index.ts'
 import { openGate } from '../../harness/gate.ts'
-import { openShop, writePolicy, writeShop, type Shop } from './shops.ts'
+import { openShop, writePolicy, writeShop, type Shop, toolThat, withTool } from './shops.ts'
 import { smallDiskPower } from './weak-power.ts'
 import { LINKED, LINKED_GRANT } from './write-statements.ts'
 
@@ -29,21 +28,6 @@ const openRuns = async (
     shop[Symbol.dispose]()
   }
   return { shop, gate, run, orders, markers, [Symbol.asyncDispose]: close }
-}
-
-const toolThat = (name: string, act: () => Promise<void>) =>
-  defineTool({
-    name,
-    description: 'Does something beside the run.',
-    effect: 'read',
-    input: z.strictObject({}),
-    output: z.null(),
-    perform: () => act().then(() => null),
-  })
-
-const withTool = (policy: object, name: string): object => {
-  const { permissions } = policy as { permissions: object }
-  return { ...policy, permissions: { ...permissions, tools: { [name]: {} } } }
 }
 
 const callsOf = async (gate: Tollgate, runId: string) =>

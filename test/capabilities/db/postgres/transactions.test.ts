@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import * as z from 'zod'
-import { defineTool, type RunOptions, type TollgateOptions } from '../../../../src/index.ts'
+import type { RunOptions, TollgateOptions } from '../../../../src/index.ts'
 import type { Dial } from '../../../../src/capabilities/db/postgres/connection.ts'
 import { createDbPowers } from '../../../../src/run/db-powers.ts'
 import { openGate } from '../../../harness/gate.ts'
 import { hasPostgres, needPostgres, startPostgres, type PostgresServer } from '../../../harness/postgres.ts'
-import { WRITE } from '../shops.ts'
+import { WRITE, toolThat, withTool } from '../shops.ts'
 import { serveShop, type ServedShop } from './served-shops.ts'
 import { NOTES } from './write-statements.ts'
 
@@ -38,22 +37,6 @@ const openRuns = async (options: Partial<TollgateOptions> = {}, entry: object = 
     markers: () => markersOf(shop),
     [Symbol.asyncDispose]: () => gate.close(),
   }
-}
-
-/** A host tool that does something to the server, as anybody else might. */
-const toolThat = (name: string, act: () => Promise<unknown>) =>
-  defineTool({
-    name,
-    description: 'Does something to the server.',
-    effect: 'read',
-    input: z.strictObject({}),
-    output: z.null(),
-    perform: () => act().then(() => null),
-  })
-
-const withTool = (policy: object, name: string): object => {
-  const { permissions } = policy as { permissions: object }
-  return { ...policy, permissions: { ...permissions, tools: { [name]: {} } } }
 }
 
 const markersOf = async (shop: ServedShop) => {
