@@ -115,6 +115,7 @@ describe('a tool that is checked against the declaration', () => {
         "kv.only({ mode: 'write' }) // refused",
         'kv.revoke() // refused',
         "for (const { id } of await db.shop.only({ tables: ['orders'], rows: 3 }).query('select 1')) console.log(id)",
+        "await db.shop.only({ tables: ['orders'] }).only({ calls: 1 }).execute('delete from orders')",
         "await http.only({ path: '/v1/**', methods: ['GET'] }).get('https://status.company.com/')",
         "tools.only({ names: ['lookup_order'] }).revoke()",
         "await tools.send_email({ to: ['a@company.com'], text: 'x', priority: 'low' })",

@@ -17,7 +17,7 @@ const TYPES = [
   get<Row = DbRow>(sql: string, params?: DbParameters): Promise<Row | null>
   /** What is granted, as the database has it. */
   schema(): Promise<{ tables: DbTable[] }>
-  only(caveats?: Caveats & { tables?: string | readonly string[]; rows?: number }): Weaker<DbReads>
+  only(caveats?: Caveats & { tables?: string | readonly string[]; rows?: number }): Weaker<this>
 }`,
 ]
 
